@@ -1,0 +1,1 @@
+//! The running of a pipeline: flow, order, memory, errors.

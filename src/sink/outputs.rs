@@ -1,0 +1,221 @@
+//! The output folder: results are written beside, synced, and renamed into place at the end.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufWriter, Write};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
+
+/// Folder of unfinished results, inside the output folder so that a rename never crosses disks.
+const STAGING: &str = ".hanmill-unfinished";
+/// The result that is renamed last: where it stands, everything it lists stands too.
+const MANIFEST: &str = "run.json";
+
+/// An output folder during a run.
+///
+/// Dropped without [`commit`](Self::commit), it leaves earlier results as they were.
+#[derive(Debug)]
+pub struct Outputs {
+    folder: PathBuf,
+    staging: PathBuf,
+    // Held for as long as the run lasts, so that two runs never write to one folder.
+    _lock: File,
+    finished: Mutex<BTreeMap<PathBuf, u64>>,
+}
+
+impl Outputs {
+    /// Prepares `folder`, which is made if need be, and clears what an interrupted run left there.
+    ///
+    /// # Errors
+    /// If the folder can't be written to, or another run is writing to it.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let staging = folder.join(STAGING);
+        fs::create_dir_all(&staging)?;
+        let lock = File::create(staging.join("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another run is writing to it right now"));
+            }
+            // Some network file systems know no locks; a run there is on its own.
+            Err(TryLockError::Error(_)) => {}
+        }
+        for entry in fs::read_dir(&staging)? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name != "lock") {
+                if path.is_dir() { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
+            }
+        }
+        Ok(Self { folder: folder.to_owned(), staging, _lock: lock, finished: Mutex::default() })
+    }
+
+    /// Returns the output folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Begins the result `name`, a relative path below the output folder.
+    ///
+    /// # Errors
+    /// If the name leads out of the folder, or the file can't be made.
+    pub fn create(&self, name: &Path) -> io::Result<OutputFile<'_>> {
+        let stays_inside = name.components().all(|part| matches!(part, Component::Normal(_)));
+        if !stays_inside || name.as_os_str().is_empty() {
+            let message = format!("`{}` is no name for a result", name.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let path = self.staging.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let file = BufWriter::with_capacity(1 << 18, File::create(path)?);
+        Ok(OutputFile { file, name: name.to_owned(), bytes: 0, outputs: self })
+    }
+
+    /// Returns the finished results and their sizes in bytes, by name.
+    pub fn finished(&self) -> BTreeMap<PathBuf, u64> {
+        self.finished.lock().expect("no writer panics").clone()
+    }
+
+    /// Moves every finished result into place, and removes results of an earlier run that this one
+    /// doesn't have.
+    ///
+    /// # Errors
+    /// If a file can't be moved.
+    pub fn commit(self) -> io::Result<()> {
+        let finished = self.finished();
+        let stale = earlier_results(&self.folder.join(MANIFEST));
+        let manifest_last = |name: &&PathBuf| name.as_os_str() == MANIFEST;
+        let mut names: Vec<&PathBuf> = finished.keys().collect();
+        names.sort_by_key(manifest_last);
+        for name in names {
+            let place = self.folder.join(name);
+            if let Some(parent) = place.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::rename(self.staging.join(name), place)?;
+        }
+        for name in stale.iter().filter(|name| !finished.contains_key(*name)) {
+            // Gone already is as good as removed.
+            let _ = fs::remove_file(self.folder.join(name));
+        }
+        if let Ok(folder) = File::open(&self.folder) {
+            // Makes the renames last; not every system can sync a folder.
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Outputs {
+    fn drop(&mut self) {
+        // Nothing to be done about a failure here: the next run clears the folder.
+        let _ = fs::remove_dir_all(&self.staging);
+    }
+}
+
+/// The results that the manifest of an earlier run lists.
+fn earlier_results(manifest: &Path) -> Vec<PathBuf> {
+    let Ok(bytes) = fs::read(manifest) else { return Vec::new() };
+    let Ok(manifest) = serde_json::from_slice::<serde_json::Value>(&bytes) else {
+        return Vec::new();
+    };
+    let outputs = manifest.get("outputs").and_then(serde_json::Value::as_object);
+    let names = outputs.into_iter().flat_map(|outputs| outputs.keys());
+    names
+        .map(PathBuf::from)
+        .filter(|name| name.components().all(|part| matches!(part, Component::Normal(_))))
+        .collect()
+}
+
+/// One result while it is written.
+#[derive(Debug)]
+pub struct OutputFile<'a> {
+    file: BufWriter<File>,
+    name: PathBuf,
+    bytes: u64,
+    outputs: &'a Outputs,
+}
+
+impl OutputFile<'_> {
+    /// Ends the result: all of it is on the disk now, and [`Outputs::commit`] will move it into place.
+    ///
+    /// # Errors
+    /// If the rest can't be written.
+    pub fn finish(self) -> io::Result<()> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        self.outputs.finished.lock().expect("no writer panics").insert(self.name, self.bytes);
+        Ok(())
+    }
+}
+
+impl Write for OutputFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.file.write(bytes)?;
+        self.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(outputs: &Outputs, name: &str, text: &str) {
+        let mut file = outputs.create(Path::new(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.finish().unwrap();
+    }
+
+    #[test]
+    fn results_appear_together_and_stale_ones_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let outputs = Outputs::open(folder.path()).unwrap();
+        write(&outputs, "report.html", "old");
+        write(&outputs, "run.json", r#"{"outputs":{"report.html":3,"../x":1}}"#);
+        assert!(!folder.path().join("report.html").exists());
+        outputs.commit().unwrap();
+        assert!(folder.path().join("report.html").exists());
+
+        let outputs = Outputs::open(folder.path()).unwrap();
+        write(&outputs, "deep/er.txt", "new");
+        outputs.commit().unwrap();
+        assert!(!folder.path().join("report.html").exists());
+        assert_eq!(fs::read_to_string(folder.path().join("deep/er.txt")).unwrap(), "new");
+        assert!(!folder.path().join(STAGING).exists());
+    }
+
+    #[test]
+    fn a_run_that_ends_early_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("report.html"), "earlier").unwrap();
+        let outputs = Outputs::open(folder.path()).unwrap();
+        write(&outputs, "report.html", "unfinished");
+        drop(outputs);
+        assert_eq!(fs::read_to_string(folder.path().join("report.html")).unwrap(), "earlier");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn two_runs_never_share_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Outputs::open(folder.path()).unwrap();
+        assert!(Outputs::open(folder.path()).unwrap_err().to_string().contains("another run"));
+        drop(first);
+        Outputs::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_result_stays_in_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let outputs = Outputs::open(folder.path()).unwrap();
+        for name in ["../x", "/etc/x", "", "a/../../x"] {
+            assert!(outputs.create(Path::new(name)).is_err(), "{name}");
+        }
+    }
+}

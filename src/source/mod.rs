@@ -1,0 +1,1 @@
+//! What reads documents in, one file a format.
