@@ -12,6 +12,7 @@ use crate::stage::{BuildContext, Built, ConfigError, Layer, StageConfig};
 pub struct Registry {
     entries: Vec<Entry>,
     template: Option<&'static str>,
+    starter: Option<&'static str>,
 }
 
 impl Registry {
@@ -48,6 +49,17 @@ impl Registry {
     /// Returns the source that a new stage starts from.
     pub fn template(&self) -> Option<&'static str> {
         self.template
+    }
+
+    /// Sets the pipeline that `hanmill init` writes.
+    pub fn set_starter(&mut self, pipeline: &'static str) -> &mut Self {
+        self.starter = Some(pipeline);
+        self
+    }
+
+    /// Returns the pipeline that a new user starts from.
+    pub fn starter(&self) -> Option<&'static str> {
+        self.starter
     }
 
     /// Returns the stage called `name`.

@@ -1,11 +1,268 @@
-//! The command line.
+//! The command line: one file a command, and what they share.
+//!
+//! Exit status: 0 all well, 1 results are there but some documents failed, 2 no results, because of
+//! usage, of the pipeline, or because they could not be written.
 
+mod check;
+mod detect;
+mod explain;
+mod init;
+mod new_stage;
+mod paint;
+mod pipe;
+mod progress;
+mod run;
+mod stages;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::diagnostic::Problems;
+use crate::config::{Memory, Overrides};
 use crate::registry::Registry;
 
-/// Runs the program with the stages of `registry`.
+/// A mill for Chinese text: raw files in any encoding and script go in; clean text, words,
+/// keywords and a report come out.
+#[derive(Debug, Parser)]
+#[command(name = "hanmill", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  hanmill                                  run pipeline.yaml, as `hanmill run` does
+  hanmill run --input corpus/ --output clean/
+  hanmill run --set stages.keywords.top=30 --sample 100
+  hanmill check                            prove the pipeline without reading a document
+  hanmill explain                          see what each stage does to one document
+  hanmill stages segment                   the options of a stage
+  echo 漢字 | hanmill pipe 'convert: {config: t2s}' segment
+  hanmill detect old-disk/*.txt            which encoding is this?
+
+Exit status: 0 all well, 1 some documents failed, 2 usage, pipeline or output: no results.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a pipeline: mill every document, write the results
+    #[command(after_help = "\
+Examples:
+  hanmill run                              pipeline.yaml of this folder
+  hanmill run news.yaml --input 'news/**/*.txt' --output out-news
+  hanmill run --threads 4 --memory 512MiB
+  hanmill run --set stages.keywords.top=30 --set stages.segment.hmm=false
+  hanmill run --sample 50                  a first look: the first 50 documents only
+
+Results appear in the output folder when the run has gone well, all at once; until then, and
+whenever it fails, earlier results stay as they were.")]
+    Run(RunArgs),
+    /// Check a pipeline without reading a document; names every mistake with its place
+    #[command(after_help = "\
+Examples:
+  hanmill check
+  hanmill check news.yaml --set stages.segment.mode=search")]
+    Check(PipelineArgs),
+    /// Carry one document through and show what each stage changes
+    #[command(after_help = "\
+Examples:
+  hanmill explain                          the first document of pipeline.yaml
+  hanmill explain news.yaml --doc news/7.txt
+  hanmill explain page.html                this file, through pipeline.yaml
+  hanmill explain dump.jsonl --doc a17 --pipeline news.yaml")]
+    Explain(explain::ExplainArgs),
+    /// List the stages, or show one with its options, defaults and example
+    #[command(after_help = "\
+Examples:
+  hanmill stages
+  hanmill stages convert")]
+    Stages {
+        /// Name of a stage
+        name: Option<String>,
+    },
+    /// Print the JSON Schema of pipeline.yaml, for editors
+    #[command(after_help = "\
+Example:
+  hanmill schema > pipeline.schema.json
+  then begin the pipeline with  # yaml-language-server: $schema=pipeline.schema.json")]
+    Schema,
+    /// Run stages on standard input, a document a line, without a pipeline file
+    #[command(after_help = "\
+Examples:
+  echo 漢字 | hanmill pipe 'convert: {config: t2s}' segment
+  hanmill pipe 'convert: {config: s2twp}' < simplified.txt > taiwan.txt
+  hanmill pipe --whole decode repair < page.html
+  hanmill pipe --json segment 'keywords: {top: 5}' < lines.txt
+
+Prints a line for each line: the text, or its words joined by spaces once it is segmented.
+A line that fails comes out empty and is named on standard error.")]
+    Pipe(pipe::PipeArgs),
+    /// Tell the encoding of files: path, encoding, confidence, method, joined by tabs
+    #[command(after_help = "\
+Examples:
+  hanmill detect page.html
+  hanmill detect old-disk/ | sort -t$'\\t' -k3 -n | head")]
+    Detect {
+        /// Files or folders
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Write a pipeline.yaml to start from into this folder
+    Init,
+    /// Add a stage of your own to a checkout of hanmill: writes stages/NAME.rs and wires it
+    #[command(after_help = "\
+Example:
+  hanmill new-stage drop-boilerplate")]
+    NewStage {
+        /// Name of the stage in YAML, such as `drop-boilerplate`
+        name: String,
+    },
+    /// Print completions for a shell
+    #[command(after_help = "\
+Examples:
+  hanmill completions bash > ~/.local/share/bash-completion/completions/hanmill
+  hanmill completions fish > ~/.config/fish/completions/hanmill.fish")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which pipeline, and what to set over it.
+#[derive(Debug, Default, Args)]
+struct PipelineArgs {
+    /// The pipeline file
+    #[arg(default_value = "pipeline.yaml", value_name = "FILE")]
+    file: PathBuf,
+    /// Read this file, folder or pattern instead of the pipeline's input; may be repeated
+    #[arg(short, long, value_name = "PATH")]
+    input: Vec<String>,
+    /// Write results to this folder instead of the pipeline's output
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Work on so many documents at once; by default one a core
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Memory for documents in work, such as 256MiB
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Memory>,
+    /// Set one value of the pipeline, such as stages.keywords.top=30; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+}
+
+impl PipelineArgs {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            inputs: self.input.clone(),
+            output: self.output.clone(),
+            threads: self.threads.map(usize::from),
+            memory: self.memory,
+            set: self.set.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    #[command(flatten)]
+    pipeline: PipelineArgs,
+    /// Read only the first N documents
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    sample: Option<u64>,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// How a command has ended, apart from all well.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// Some documents failed; that has been told already.
+    #[error("some documents failed")]
+    Documents,
+    /// The pipeline has mistakes.
+    #[error("the pipeline has mistakes")]
+    Pipeline(#[from] Box<Problems>),
+    /// The run ended without results.
+    #[error(transparent)]
+    Run(#[from] crate::pipeline::RunError),
+    /// Something asked for on the command line can't be done.
+    #[error("{0}")]
+    Usage(String),
+    /// Standard input or output failed.
+    #[error("reading or printing failed")]
+    Io(#[from] io::Error),
+}
+
+/// Runs the program with the stages of `registry`, on the arguments of the process.
+///
+/// A program of your own registers its stages beside the built-in ones and calls this.
 pub fn main(registry: Registry) -> ExitCode {
-    drop(registry);
-    ExitCode::SUCCESS
+    let cli = Cli::parse();
+    let result = match cli.command {
+        None => run::run(&cli.run, &registry),
+        Some(Command::Run(args)) => run::run(&args, &registry),
+        Some(Command::Check(args)) => check::check(&args, &registry),
+        Some(Command::Explain(args)) => explain::explain(&args, &registry),
+        Some(Command::Stages { name }) => stages::stages(name.as_deref(), &registry),
+        Some(Command::Schema) => stages::schema(&registry),
+        Some(Command::Pipe(args)) => pipe::pipe(&args, &registry),
+        Some(Command::Detect { paths }) => detect::detect(&paths, &registry),
+        Some(Command::Init) => init::init(&registry),
+        Some(Command::NewStage { name }) => new_stage::new_stage(&name, &registry),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "hanmill", &mut script);
+            io::stdout().write_all(&script).map_err(Failure::from)
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    use crate::pipeline::RunError;
+    let error = anstream::stderr();
+    match failure {
+        Failure::Documents => return ExitCode::from(1),
+        // Whoever read the output has had enough, as in `hanmill stages | head`.
+        Failure::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return ExitCode::SUCCESS;
+        }
+        Failure::Pipeline(problems) => {
+            let n = problems.list.len();
+            let _ = write!(error.lock(), "{}", problems.render(true));
+            if n > 1 {
+                paint::error(&format!("the pipeline has {n} mistakes"));
+            }
+        }
+        Failure::Run(RunError::Cancelled) => {
+            paint::error(&failure.to_string());
+            return ExitCode::from(130);
+        }
+        other => paint::error(&crate::pipeline::error_chain(other)),
+    }
+    ExitCode::from(2)
+}
+
+/// Names of the commands, for a word that may have been meant as one.
+fn command_names() -> Vec<String> {
+    Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

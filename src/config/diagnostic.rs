@@ -163,6 +163,14 @@ impl Problems {
     }
 }
 
+impl std::fmt::Display for Problems {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.render(false).trim_end())
+    }
+}
+
+impl std::error::Error for Problems {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

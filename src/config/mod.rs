@@ -1,8 +1,282 @@
 //! pipeline.yaml as it is written -> a checked pipeline, with every mistake at its place.
+//!
+//! The only folder that knows YAML. [`load`] reads the file and the command line's settings,
+//! checks all of it without reading a document, and hands over a [`Pipeline`] that can run.
 
+mod check;
 mod de;
 pub mod diagnostic;
+mod schema;
+mod set;
+mod settings;
 mod yaml;
 
+use std::path::{Path, PathBuf};
+
 pub use de::NodeError;
+pub use schema::schema;
+pub use settings::{Inputs, Memory, Output, Settings, Threads, TokenFormat};
 pub use yaml::{Key, Node, Span, Value};
+
+use crate::pipeline::{Pipeline, PipelineStage};
+use crate::registry::Registry;
+use crate::source::{self, Format, InputFile};
+use diagnostic::{Diagnostic, Problems, Sources};
+
+/// What the command line sets over the pipeline file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Inputs in place of the file's, relative to the working folder.
+    pub inputs: Vec<String>,
+    /// Output folder in place of the file's, relative to the working folder.
+    pub output: Option<PathBuf>,
+    /// Threads in place of the file's.
+    pub threads: Option<usize>,
+    /// Memory in place of the file's.
+    pub memory: Option<Memory>,
+    /// Single values, as `path=value`.
+    pub set: Vec<String>,
+}
+
+/// Reads and checks the pipeline file `path`.
+///
+/// # Errors
+/// Every mistake in it, with file, line and column.
+pub fn load(
+    path: &Path,
+    registry: &Registry,
+    overrides: &Overrides,
+) -> Result<Pipeline, Box<Problems>> {
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(problem) => {
+            let list = vec![problem];
+            return Err(Box::new(Problems { sources: Sources::default(), list }));
+        }
+    };
+    check_text(path, &text, registry, overrides)
+}
+
+/// Checks the text of a pipeline file that lies, or might lie, at `path`.
+///
+/// # Errors
+/// Every mistake in it, with file, line and column.
+pub fn check_text(
+    path: &Path,
+    text: &str,
+    registry: &Registry,
+    overrides: &Overrides,
+) -> Result<Pipeline, Box<Problems>> {
+    let mut checker =
+        Checker { registry, overrides, sources: Sources::default(), problems: Vec::new() };
+    match checker.pipeline(path, text) {
+        Some(pipeline) if checker.problems.is_empty() => Ok(pipeline),
+        _ => {
+            let mut list = checker.problems;
+            list.sort_by_key(|problem| {
+                problem.span.as_ref().map(|span| (span.source, span.bytes.start))
+            });
+            list.dedup();
+            Err(Box::new(Problems { sources: checker.sources, list }))
+        }
+    }
+}
+
+/// Checks stages given one by one, each in YAML, as `hanmill pipe` takes them.
+///
+/// # Errors
+/// Every mistake in them.
+pub fn check_stages(
+    stages: &[String],
+    registry: &Registry,
+    format: Format,
+) -> Result<Vec<PipelineStage>, Box<Problems>> {
+    let mut sources = Sources::default();
+    let mut problems = Vec::new();
+    let mut items = Vec::new();
+    for stage in stages {
+        let source = sources.add("argument", stage.as_str());
+        items.extend(yaml::parse(stage, source, &mut problems));
+    }
+    let span = Span { source: 0, bytes: 0..0 };
+    let list = Node { span, value: Value::Seq(items) };
+    let built = check::stages(&list, registry, Path::new(""), Some(format), &mut problems);
+    if problems.is_empty() {
+        Ok(built)
+    } else {
+        Err(Box::new(Problems { sources, list: problems }))
+    }
+}
+
+fn read(path: &Path) -> Result<String, Diagnostic> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let problem = Diagnostic::error(format!("the pipeline `{shown}` can't be read: {error}"));
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return problem.help(
+                "name a pipeline file, or stand in a folder with a `pipeline.yaml`; \
+                 `hanmill pipe STAGE…` needs none",
+            );
+        }
+        problem
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Diagnostic::error(format!("the pipeline `{shown}` is not UTF-8: line {line}, byte {at}"))
+            .help("save the file as UTF-8")
+    })
+}
+
+struct Checker<'a> {
+    registry: &'a Registry,
+    overrides: &'a Overrides,
+    sources: Sources,
+    problems: Vec<Diagnostic>,
+}
+
+impl Checker<'_> {
+    fn pipeline(&mut self, path: &Path, text: &str) -> Option<Pipeline> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let source = self.sources.add(path.to_string_lossy(), text);
+        let mut root = yaml::parse(text, source, &mut self.problems)?;
+        for setting in &self.overrides.set {
+            let source = self.sources.add("--set", setting.as_str());
+            set::apply(&mut root, setting, source, &mut self.problems);
+        }
+        if !matches!(root.value, Value::Map(_)) && !root.is_null() {
+            self.problems.push(
+                Diagnostic::error(format!("a pipeline is a mapping, not {}", root.describe()))
+                    .at(root.span.clone())
+                    .help("it begins with lines such as `input: seeds` and `stages:`"),
+            );
+            return None;
+        }
+        let base = path.parent().unwrap_or(Path::new(""));
+        let mut settings = self.settings(&root);
+        let named = |key: &str| root.entry(key).map(|(_, value)| value);
+        if let Some(threads) = self.overrides.threads {
+            settings.threads = Threads::Count(threads);
+        }
+        if let Some(memory) = self.overrides.memory {
+            settings.memory = memory;
+        }
+        let output = self.output(&settings, base, named("output"));
+        let files = self.inputs(&mut settings, base, named("input"), &output);
+        let format =
+            files.iter().all(|file| file.format == Format::JsonLines).then_some(Format::JsonLines);
+        let format = format.filter(|_| !files.is_empty());
+        let stages = match named("stages") {
+            Some(items) => check::stages(items, self.registry, base, format, &mut self.problems),
+            None => {
+                let end = Span { source, bytes: text.trim_end().len()..text.trim_end().len() };
+                let names = self.registry.iter().map(|entry| entry.name).collect::<Vec<_>>();
+                self.problems.push(
+                    Diagnostic::error("the pipeline has no `stages`")
+                        .at(end)
+                        .help(format!("add a list `stages:` of {}", diagnostic::list(&names))),
+                );
+                Vec::new()
+            }
+        };
+        if stages.is_empty() && self.problems.is_empty() {
+            let span = named("stages").map(|items| items.span.clone());
+            let problem = Diagnostic::error("the pipeline has no stage");
+            self.problems.push(Diagnostic { span, ..problem });
+        }
+        Some(Pipeline::new(settings, stages, files, output, path.to_owned()))
+    }
+
+    /// Reads everything but the stages.
+    fn settings(&mut self, root: &Node) -> Settings {
+        let mut rest = root.clone();
+        if let Value::Map(entries) = &mut rest.value {
+            entries.retain(|(key, _)| key.name != "stages");
+        }
+        match rest.read_all("", Node::read::<Settings>) {
+            Ok(settings) => settings,
+            Err(found) => {
+                for mut problem in found {
+                    // The one key that serde doesn't know of, and the one most often mistyped.
+                    let written = problem.message.split('`').nth(1).unwrap_or("").to_owned();
+                    if problem.message.starts_with("unknown option")
+                        && root.entry(&written).is_some()
+                        && let Some(word) = diagnostic::nearest(&written, &["stages"])
+                        && root.entry("stages").is_none()
+                    {
+                        problem.label = Some(format!("did you mean `{word}`?"));
+                        problem.help = None;
+                    }
+                    self.problems.push(problem);
+                }
+                Settings::default()
+            }
+        }
+    }
+
+    fn output(&mut self, settings: &Settings, base: &Path, node: Option<&Node>) -> PathBuf {
+        let folder = match &self.overrides.output {
+            Some(folder) => folder.clone(),
+            None => base.join(&settings.output.path),
+        };
+        let problem = if folder.as_os_str().is_empty() {
+            Some("the output folder has no name".to_owned())
+        } else {
+            let there =
+                folder.ancestors().find(|path| path.exists() && !path.as_os_str().is_empty());
+            there.filter(|path| !path.is_dir()).map(|path| {
+                format!("the output folder can't be made: `{}` is a file", path.display())
+            })
+        };
+        if let Some(message) = problem {
+            let span =
+                node.filter(|_| self.overrides.output.is_none()).map(|node| node.span.clone());
+            self.problems.push(Diagnostic { span, ..Diagnostic::error(message) });
+        }
+        folder
+    }
+
+    fn inputs(
+        &mut self,
+        settings: &mut Settings,
+        base: &Path,
+        node: Option<&Node>,
+        output: &Path,
+    ) -> Vec<InputFile> {
+        let from_command_line = !self.overrides.inputs.is_empty();
+        let base = if from_command_line {
+            settings.input = Inputs(self.overrides.inputs.clone());
+            Path::new("")
+        } else {
+            base
+        };
+        if settings.input.0.is_empty() {
+            // A file whose `input` is wrong has been told so already.
+            if self.problems.is_empty() || node.is_none() {
+                let span = node.map(|node| node.span.clone());
+                let problem = Diagnostic::error("the pipeline names no input")
+                    .help("add a line such as `input: corpus/`, or give `--input PATH`");
+                self.problems.push(Diagnostic { span, ..problem });
+            }
+            return Vec::new();
+        }
+        let mut files = Vec::new();
+        for (at, input) in settings.input.0.iter().enumerate() {
+            match source::resolve(base, input, output) {
+                Ok(found) => files.extend(found),
+                Err(error) => {
+                    let mut message = format!("input: {error}");
+                    if let Some(cause) = std::error::Error::source(&error) {
+                        message += &format!(": {cause}");
+                    }
+                    let span = node.filter(|_| !from_command_line).map(|node| match &node.value {
+                        Value::Seq(items) => items.get(at).unwrap_or(node).span.clone(),
+                        _ => node.span.clone(),
+                    });
+                    self.problems.push(Diagnostic { span, ..Diagnostic::error(message) });
+                }
+            }
+        }
+        source::without_repeats(files)
+    }
+}

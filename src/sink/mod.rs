@@ -1,5 +1,7 @@
 //! What writes results out: one file a format, over [`Outputs`], which lets them appear whole or not at all.
 
+mod json_lines;
 mod outputs;
 
+pub use json_lines::{document_line, dropped_line, failure_line};
 pub use outputs::{OutputFile, Outputs};

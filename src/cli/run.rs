@@ -1,0 +1,98 @@
+//! `hanmill run`: mills every document and says how it went.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::paint::{self, BOLD, DIM, GREEN, RED, YELLOW, styled};
+use super::progress::Display;
+use super::{Failure, PipelineArgs, RunArgs};
+use crate::config::{self, diagnostic};
+use crate::pipeline::{Pipeline, RunOptions, Summary};
+use crate::registry::Registry;
+
+pub(super) fn run(args: &RunArgs, registry: &Registry) -> Result<(), Failure> {
+    let pipeline = load(&args.pipeline, registry)?;
+    static CANCEL: AtomicBool = AtomicBool::new(false);
+    // Without a handler the run still works; an interrupt then leaves a folder for the next run to clear.
+    let _ = ctrlc::set_handler(|| {
+        if CANCEL.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    let display = Display::new(pipeline.input_bytes(), args.quiet);
+    let options =
+        RunOptions { sample: args.sample, progress: Some(&display), cancel: Some(&CANCEL) };
+    let summary = pipeline.run(&options);
+    display.finish();
+    let summary = summary?;
+    if !args.quiet {
+        print(&pipeline, &summary, args.sample)?;
+    }
+    if summary.counts.quarantined > 0 { Err(Failure::Documents) } else { Ok(()) }
+}
+
+/// Loads the pipeline of the arguments, and says what may have been meant where there is none.
+pub(super) fn load(args: &PipelineArgs, registry: &Registry) -> Result<Pipeline, Failure> {
+    let file = &args.file;
+    if file.is_dir() {
+        let message = format!(
+            "`{}` is a folder, not a pipeline; to mill it, say `hanmill run --input {}`",
+            file.display(),
+            file.display()
+        );
+        return Err(Failure::Usage(message));
+    }
+    if !file.exists() && file.extension().is_none() {
+        let names = super::command_names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if let Some(name) = file.to_str().and_then(|word| diagnostic::nearest(word, &names)) {
+            let message =
+                format!("there is no `{}`; did you mean `hanmill {name}`?", file.display());
+            return Err(Failure::Usage(message));
+        }
+    }
+    if !file.exists() && file == Path::new("pipeline.yaml") && registry.starter().is_some() {
+        paint::help("`hanmill init` writes a pipeline.yaml to start from");
+    }
+    Ok(config::load(file, registry, &args.overrides())?)
+}
+
+fn print(pipeline: &Pipeline, summary: &Summary, sample: Option<u64>) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    let counts = &summary.counts;
+    let seconds = summary.wall.as_secs_f64();
+    let speed = counts.bytes as f64 / 1e6 / seconds.max(1e-9);
+    let sampled = if sample.is_some() { " (a sample)" } else { "" };
+    writeln!(
+        out,
+        "{} {}{sampled}, {} in {seconds:.2} s, {speed:.2} MB/s",
+        styled(BOLD, "read"),
+        paint::count(counts.read, "document"),
+        paint::size(counts.bytes),
+    )?;
+    writeln!(out, "  kept         {}", styled(GREEN, paint::number(counts.kept)))?;
+    let style = if counts.dropped > 0 { YELLOW } else { DIM };
+    writeln!(out, "  dropped      {}", styled(style, paint::number(counts.dropped)))?;
+    for (reason, n) in &counts.dropped_by {
+        writeln!(out, "{}", styled(DIM, format!("    {} {reason}", paint::number(*n))))?;
+    }
+    let style = if counts.quarantined > 0 { RED } else { DIM };
+    writeln!(out, "  quarantined  {}", styled(style, paint::number(counts.quarantined)))?;
+    for (stage, n) in &counts.quarantined_by {
+        writeln!(out, "{}", styled(DIM, format!("    {} in {stage}", paint::number(*n))))?;
+    }
+    let folder = summary.output.display().to_string();
+    let place = |name: &str| Path::new(&folder).join(name).display().to_string();
+    if counts.quarantined > 0 {
+        writeln!(out, "why each one failed: {}", place("quarantine.jsonl"))?;
+    }
+    if counts.dropped > 0 {
+        writeln!(out, "which ones were dropped: {}", place("dropped.jsonl"))?;
+    }
+    writeln!(out, "{} {}", styled(BOLD, "results"), place(""))?;
+    if pipeline.stages().iter().any(|stage| stage.name == "report") {
+        writeln!(out, "{}  {}", styled(BOLD, "report"), styled(GREEN, place("report.html")))?;
+    }
+    Ok(())
+}

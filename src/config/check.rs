@@ -1,0 +1,228 @@
+//! From the tree of a pipeline file to stages that are ready to work; every mistake on the way.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::diagnostic::{Diagnostic, list};
+use super::yaml::{Key, Node, Span, Value};
+use crate::pipeline::PipelineStage;
+use crate::registry::{Configured, Entry, Registry};
+use crate::source::Format;
+use crate::stage::{BuildContext, ConfigError, Layer};
+
+/// A stage whose name is known and whose options are read.
+struct Read<'a> {
+    entry: &'a Entry,
+    configured: Box<dyn Configured>,
+    name: Span,
+    options: &'a Node,
+    /// Whether the options could be read; otherwise `configured` is all defaults.
+    sound: bool,
+}
+
+/// Reads, orders and builds the stages of the list `stages`.
+pub(super) fn stages(
+    items: &Node,
+    registry: &Registry,
+    base: &Path,
+    format: Option<Format>,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<PipelineStage> {
+    let Value::Seq(items) = &items.value else {
+        problems.push(
+            Diagnostic::error(format!("`stages` is {}", items.describe()))
+                .at(items.span.clone())
+                .label("expected a list of stages, each after a `- `"),
+        );
+        return Vec::new();
+    };
+    let mut read = Vec::new();
+    let mut all_known = true;
+    for item in items {
+        let Some((name, options)) = name_and_options(item, problems) else {
+            all_known = false;
+            continue;
+        };
+        let Some(entry) = registry.get(&name.name) else {
+            all_known = false;
+            problems.push(unknown_stage(&name, registry));
+            continue;
+        };
+        let owner = format!("stage `{}`", entry.name);
+        match options.read_all(&owner, |node| entry.parse(node)) {
+            Ok(configured) => {
+                read.push(Read { entry, configured, name: name.span, options, sound: true })
+            }
+            Err(found) => {
+                problems.extend(found);
+                // Its layers are those it has by default, so that the order is still checked.
+                if let Ok(configured) = entry.parse(no_options()) {
+                    read.push(Read { entry, configured, name: name.span, options, sound: false });
+                }
+            }
+        }
+    }
+    if all_known {
+        order(&read, registry, format, problems);
+    }
+    let cx = BuildContext::new(base);
+    let mut stages = Vec::new();
+    for Read { entry, configured, name, options, .. } in read.into_iter().filter(|read| read.sound)
+    {
+        let resolved = configured.resolved();
+        match configured.build(&cx) {
+            Ok(built) => stages.push(PipelineStage { name: entry.name, built, resolved }),
+            Err(errors) => {
+                problems.extend(
+                    errors.into_iter().map(|error| build_problem(entry, &name, options, error)),
+                );
+            }
+        }
+    }
+    stages
+}
+
+/// Tells a stage's name from its options: `segment`, or `segment: {hmm: false}`.
+fn name_and_options<'n>(item: &'n Node, problems: &mut Vec<Diagnostic>) -> Option<(Key, &'n Node)> {
+    match &item.value {
+        Value::Scalar(serde_yaml::Value::String(name)) => {
+            Some((Key { span: item.span.clone(), name: name.clone() }, no_options()))
+        }
+        Value::Map(entries) if entries.len() == 1 => Some((entries[0].0.clone(), &entries[0].1)),
+        Value::Map(entries) if entries.len() > 1 => {
+            let (stage, _) = &entries[0];
+            for (key, _) in &entries[1..] {
+                problems.push(
+                    Diagnostic::error(format!(
+                        "`{}` stands beside `{}`, not below it",
+                        key.name, stage.name
+                    ))
+                    .at(key.span.clone())
+                    .label(format!("indent this further to make it an option of `{}`", stage.name))
+                    .help("an entry of `stages` is one stage; begin another one with `- `"),
+                );
+            }
+            None
+        }
+        _ => {
+            problems.push(
+                Diagnostic::error(format!("a stage is a name, not {}", item.describe()))
+                    .at(item.span.clone()),
+            );
+            None
+        }
+    }
+}
+
+fn no_options() -> &'static Node {
+    static NONE: std::sync::LazyLock<Node> =
+        std::sync::LazyLock::new(|| Node::null(Span { source: usize::MAX, bytes: 0..0 }));
+    &NONE
+}
+
+fn unknown_stage(name: &Key, registry: &Registry) -> Diagnostic {
+    Diagnostic::error(format!("there is no stage `{}`", name.name))
+        .at(name.span.clone())
+        .suggest(&name.name, registry.iter().map(|entry| entry.name))
+}
+
+fn build_problem(entry: &Entry, name: &Span, options: &Node, error: ConfigError) -> Diagnostic {
+    let owner = format!("stage `{}`", entry.name);
+    let option = error.option.as_deref();
+    let span =
+        option.and_then(|option| options.entry(option)).map_or(name, |(_, value)| &value.span);
+    let message = match option {
+        Some(option) => format!("option `{option}` of {owner}: {}", error.message),
+        None => format!("{owner}: {}", error.message),
+    };
+    let problem = Diagnostic::error(message).at(span.clone());
+    match error.help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}
+
+/// Checks that each stage finds the layers it reads.
+fn order(
+    stages: &[Read<'_>],
+    registry: &Registry,
+    format: Option<Format>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let mut written = vec![Layer::Bytes];
+    // Lines of JSON hold text; a file holds bytes that a stage is yet to decode.
+    if format == Some(Format::JsonLines) {
+        written.push(Layer::Text);
+    }
+    let mut lost: BTreeMap<Layer, &str> = BTreeMap::new();
+    for (at, Read { entry, configured, name, .. }) in stages.iter().enumerate() {
+        for layer in configured.reads() {
+            if written.contains(&layer) {
+                continue;
+            }
+            problems
+                .push(missing_layer(entry, layer, &lost, &stages[..at], registry).at(name.clone()));
+            // Once is enough: the stages after this one would only repeat it.
+            written.push(layer);
+        }
+        let writes = configured.writes();
+        if writes.contains(&Layer::Text) {
+            for spans in [Layer::Tokens, Layer::PartOfSpeech] {
+                if written.contains(&spans) && !writes.contains(&spans) {
+                    written.retain(|layer| *layer != spans);
+                    lost.insert(spans, entry.name);
+                }
+            }
+        }
+        for layer in writes {
+            lost.remove(&layer);
+            written.push(layer);
+        }
+    }
+}
+
+fn missing_layer(
+    entry: &Entry,
+    layer: Layer,
+    lost: &BTreeMap<Layer, &str>,
+    before: &[Read<'_>],
+    registry: &Registry,
+) -> Diagnostic {
+    let name = entry.name;
+    if let Some(by) = lost.get(&layer) {
+        return Diagnostic::error(format!(
+            "`{name}` reads {layer}, but `{by}` before it replaced the text they belonged to"
+        ))
+        .label(format!("no {layer} here any more"))
+        .help(format!("put `{by}` ahead of the stage that writes {layer}"));
+    }
+    let problem =
+        Diagnostic::error(format!("`{name}` reads {layer}, but no stage before it writes any"))
+            .label(format!("no {layer} here"));
+    if let Some(Read { entry: able, .. }) =
+        before.iter().find(|read| read.entry.writes.contains(&layer))
+    {
+        let option = layer_option(able, layer).unwrap_or_default();
+        return problem.help(format!("`{}` writes {layer} when told to{option}", able.name));
+    }
+    let writers: Vec<&str> = registry
+        .iter()
+        .filter(|entry| entry.writes.contains(&layer))
+        .map(|entry| entry.name)
+        .collect();
+    match writers[..] {
+        [] => problem,
+        [one] => problem.help(format!("put `{one}` ahead of it")),
+        _ => problem.help(format!("put one of {} ahead of it", list(&writers))),
+    }
+}
+
+/// By convention the option that turns a layer on is a switch whose name is that of the layer.
+fn layer_option(entry: &Entry, layer: Layer) -> Option<String> {
+    let option = match layer {
+        Layer::PartOfSpeech => "pos",
+        _ => return None,
+    };
+    entry.defaults().get(option)?;
+    Some(format!(": `{}: {{{option}: true}}`", entry.name))
+}

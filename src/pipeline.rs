@@ -1,1 +1,0 @@
-//! The running of a pipeline: flow, order, memory, errors.

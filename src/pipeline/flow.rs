@@ -1,0 +1,248 @@
+//! The flow of documents: reader, workers, ordered writer.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::permits::Permits;
+use super::worker::{Fate, StageStats, Worker, failure, guarded};
+use super::{COST_PER_BYTE, Pipeline, RunError, RunOptions};
+use crate::corpus::{Corpus, Counts, Failure};
+use crate::document::SourceRef;
+use crate::sink::{self, OutputFile, Outputs};
+use crate::source::{self, Job};
+use crate::stage::DocumentError;
+
+/// What is known when the last document is through.
+pub(super) struct Flow {
+    pub(super) counts: Counts,
+    pub(super) failures: Vec<Failure>,
+    pub(super) stats: Vec<StageStats>,
+    /// What all documents add to each corpus stage, by its place in the pipeline.
+    pub(super) partials: Vec<(usize, Box<dyn Any + Send>)>,
+}
+
+/// Memory that a document takes up however small it is: its id, its place, its line of output.
+const COST_PER_DOCUMENT: u64 = 4 << 10;
+
+pub(super) fn run(
+    pipeline: &Pipeline,
+    outputs: &Outputs,
+    options: &RunOptions<'_>,
+) -> Result<Flow, RunError> {
+    let stages = pipeline.stages();
+    let n_threads = pipeline.settings().threads.count();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(n_threads)
+        .thread_name(|at| format!("mill-{at}"))
+        .build()?;
+    let permits = Permits::new(pipeline.settings().memory.0);
+    let workers: Mutex<Vec<Worker>> = Mutex::default();
+    let stopped = AtomicBool::new(false);
+    // Holds no more than the permits allow.
+    let (sender, receiver) = crossbeam_channel::unbounded();
+    let written = std::thread::scope(|threads| {
+        let writer = threads.spawn(|| {
+            let written = write(receiver, outputs, &permits, options, &stopped);
+            stopped.store(true, Ordering::Relaxed);
+            written
+        });
+        let shared = Shared { pipeline, permits: &permits, workers: &workers, stopped: &stopped };
+        pool.in_place_scope_fifo(|scope| {
+            let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
+            let jobs = jobs.take(
+                options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            );
+            for (seq, job) in jobs.enumerate() {
+                let cost = COST_PER_DOCUMENT + job.bytes * COST_PER_BYTE;
+                let permit = permits.take(cost);
+                if stopped.load(Ordering::Relaxed) || options.is_cancelled() {
+                    // Documents that wait for a worker are then given up too.
+                    stopped.store(true, Ordering::Relaxed);
+                    break;
+                }
+                let (sender, shared) = (sender.clone(), &shared);
+                scope.spawn_fifo(move |_| shared.mill(seq as u64, job, permit, &sender));
+            }
+            drop(sender);
+        });
+        writer.join().expect("the writer's errors are values")
+    });
+    let (counts, failures) = match written {
+        Ok(_) if options.is_cancelled() => return Err(RunError::Cancelled),
+        Ok(written) => written,
+        Err(source) => {
+            return Err(RunError::Output { folder: outputs.folder().to_owned(), source });
+        }
+    };
+    let mut all = Worker::new(stages);
+    for worker in workers.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        all.merge(stages, worker);
+    }
+    let partials = all.partials.into_iter().enumerate();
+    Ok(Flow {
+        counts,
+        failures,
+        stats: all.stats,
+        partials: partials.filter_map(|(at, partial)| Some((at, partial?))).collect(),
+    })
+}
+
+/// What the workers share.
+struct Shared<'a> {
+    pipeline: &'a Pipeline,
+    permits: &'a Permits,
+    /// Workers at rest. A document takes one along and brings it back: a stage that uses rayon
+    /// itself may begin another document on the same thread before it is done with the first.
+    workers: &'a Mutex<Vec<Worker>>,
+    stopped: &'a AtomicBool,
+}
+
+/// A document on its way to the writer.
+struct Milled {
+    seq: u64,
+    permit: u64,
+    bytes: u64,
+    input_bytes: u64,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Kept(Vec<u8>),
+    Dropped { id: String, source: SourceRef, stage: &'static str, reason: &'static str },
+    Quarantined(Failure),
+}
+
+impl Shared<'_> {
+    fn mill(&self, seq: u64, job: Job, permit: u64, sender: &Sender<Milled>) {
+        let (bytes, input_bytes) = (job.bytes, job.input_bytes);
+        if self.stopped.load(Ordering::Relaxed) {
+            self.permits.give(permit);
+            return;
+        }
+        let stages = self.pipeline.stages();
+        let resting = self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut worker = resting.unwrap_or_else(|| Worker::new(stages));
+        let outcome = self.outcome(&mut worker, seq, job).unwrap_or_else(Outcome::Quarantined);
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        // The writer goes first only if it can't write; then nobody waits for this document.
+        if let Err(lost) = sender.send(Milled { seq, permit, bytes, input_bytes, outcome }) {
+            self.permits.give(lost.0.permit);
+        }
+    }
+
+    fn outcome(&self, worker: &mut Worker, seq: u64, job: Job) -> Result<Outcome, Failure> {
+        let stages = self.pipeline.stages();
+        let mut doc = Worker::load(job)?;
+        doc.seq = seq;
+        match worker.carry(stages, &mut doc)? {
+            Fate::Dropped { stage, reason } => {
+                Ok(Outcome::Dropped { id: doc.id, source: doc.source, stage, reason })
+            }
+            Fate::Kept => {
+                let seen = Worker::observe(stages, &doc)?;
+                let format = self.pipeline.token_format();
+                let line = guarded(|| Ok::<_, DocumentError>(sink::document_line(&doc, format)))
+                    .map_err(|error| failure(&doc, "output", error))?;
+                worker.fold(stages, seen);
+                Ok(Outcome::Kept(line))
+            }
+        }
+    }
+}
+
+/// Writes documents in the order of the input, whatever the order they come in.
+fn write(
+    receiver: Receiver<Milled>,
+    outputs: &Outputs,
+    permits: &Permits,
+    options: &RunOptions<'_>,
+    stopped: &AtomicBool,
+) -> io::Result<(Counts, Vec<Failure>)> {
+    let mut results = Results::open(outputs);
+    let mut waiting = BTreeMap::new();
+    let mut next = 0;
+    for milled in receiver {
+        waiting.insert(milled.seq, milled);
+        while let Some(milled) = waiting.remove(&next) {
+            next += 1;
+            // After a failure the rest only gives its permits back, so that nobody waits for ever.
+            if let Ok(open) = &mut results
+                && let Err(error) = open.take(milled.bytes, milled.outcome)
+            {
+                results = Err(error);
+                stopped.store(true, Ordering::Relaxed);
+            }
+            permits.give(milled.permit);
+            if let Some(progress) = options.progress {
+                progress.document(milled.input_bytes);
+            }
+        }
+        if stopped.load(Ordering::Relaxed) {
+            // The order no longer matters, and documents that were given up leave gaps in it.
+            for (_, milled) in std::mem::take(&mut waiting) {
+                permits.give(milled.permit);
+            }
+        }
+    }
+    results?.finish()
+}
+
+/// The results that grow with the documents.
+struct Results<'a> {
+    documents: OutputFile<'a>,
+    quarantine: OutputFile<'a>,
+    dropped: OutputFile<'a>,
+    counts: Counts,
+    failures: Vec<Failure>,
+}
+
+impl<'a> Results<'a> {
+    fn open(outputs: &'a Outputs) -> io::Result<Self> {
+        let create = |name| outputs.create(Path::new(name));
+        Ok(Self {
+            documents: create("documents.jsonl")?,
+            quarantine: create("quarantine.jsonl")?,
+            dropped: create("dropped.jsonl")?,
+            counts: Counts::default(),
+            failures: Vec::new(),
+        })
+    }
+
+    fn take(&mut self, bytes: u64, outcome: Outcome) -> io::Result<()> {
+        self.counts.read += 1;
+        self.counts.bytes += bytes;
+        match outcome {
+            Outcome::Kept(line) => {
+                self.counts.kept += 1;
+                self.documents.write_all(&line)
+            }
+            Outcome::Dropped { id, source, stage, reason } => {
+                self.counts.dropped += 1;
+                *self.counts.dropped_by.entry(format!("{stage}: {reason}")).or_default() += 1;
+                self.dropped.write_all(&sink::dropped_line(&id, &source, stage, reason))
+            }
+            Outcome::Quarantined(failure) => {
+                self.counts.quarantined += 1;
+                *self.counts.quarantined_by.entry(failure.stage.clone()).or_default() += 1;
+                self.quarantine.write_all(&sink::failure_line(&failure))?;
+                if self.failures.len() < Corpus::LISTED {
+                    self.failures.push(failure);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self) -> io::Result<(Counts, Vec<Failure>)> {
+        self.documents.finish()?;
+        self.quarantine.finish()?;
+        self.dropped.finish()?;
+        Ok((self.counts, self.failures))
+    }
+}

@@ -1,0 +1,248 @@
+//! One worker carries one document through every stage, and survives whatever a stage does to it.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+use super::PipelineStage;
+use crate::corpus::Failure;
+use crate::document::Document;
+use crate::source::Job;
+use crate::stage::{Built, DocumentError, Scratch, Verdict};
+
+/// What a worker keeps from one document to the next.
+#[derive(Debug)]
+pub struct Worker {
+    scratch: Scratch,
+    /// What this worker's documents add to each corpus stage, in the order of the stages.
+    pub(super) partials: Vec<Option<Box<dyn Any + Send>>>,
+    /// What each stage has done, in the order of the stages.
+    pub(super) stats: Vec<StageStats>,
+}
+
+/// What a stage has done to the documents it met.
+#[derive(Debug, Clone, Default)]
+pub struct StageStats {
+    /// Documents that came in.
+    pub documents_in: u64,
+    /// Documents that went on.
+    pub documents_out: u64,
+    /// Bytes that came in: of the text, or of the file before it is decoded.
+    pub bytes_in: u64,
+    /// Bytes of text that went on.
+    pub bytes_out: u64,
+    /// Replacements made in the text.
+    pub edits: u64,
+    /// Time in the stage, summed over all threads.
+    pub time: Duration,
+}
+
+impl StageStats {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.documents_in += other.documents_in;
+        self.documents_out += other.documents_out;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.edits += other.edits;
+        self.time += other.time;
+    }
+}
+
+/// What became of a document.
+pub(super) enum Fate {
+    Kept,
+    Dropped { stage: &'static str, reason: &'static str },
+}
+
+impl Worker {
+    /// Makes a worker for these stages.
+    pub fn new(stages: &[PipelineStage]) -> Self {
+        let partial = |stage: &PipelineStage| match &stage.built {
+            Built::Map(_) => None,
+            Built::Corpus(built) => Some(built.empty()),
+        };
+        Self {
+            scratch: Scratch::default(),
+            partials: stages.iter().map(partial).collect(),
+            stats: vec![StageStats::default(); stages.len()],
+        }
+    }
+
+    /// Loads the document of a job.
+    pub(super) fn load(job: Job) -> Result<Document, Failure> {
+        let (id, source) = (job.default_id(), job.source.clone());
+        guarded(|| job.load()).map_err(|error| Failure {
+            id,
+            source,
+            stage: "source".into(),
+            error,
+        })
+    }
+
+    /// Carries `doc` through `stages`.
+    pub(super) fn carry(
+        &mut self,
+        stages: &[PipelineStage],
+        doc: &mut Document,
+    ) -> Result<Fate, Failure> {
+        for (at, stage) in stages.iter().enumerate() {
+            let verdict =
+                self.step(at, stage, doc).map_err(|error| failure(doc, stage.name, error))?;
+            if let Verdict::Drop(reason) = verdict {
+                return Ok(Fate::Dropped { stage: stage.name, reason });
+            }
+        }
+        Ok(Fate::Kept)
+    }
+
+    /// Takes `doc` through the one stage at place `at`.
+    ///
+    /// # Errors
+    /// As the stage says, or with the message of its panic.
+    pub fn step(
+        &mut self,
+        at: usize,
+        stage: &PipelineStage,
+        doc: &mut Document,
+    ) -> Result<Verdict, String> {
+        let revisions = doc.revisions().len();
+        let bytes_in = if doc.is_decoded() { doc.text().len() } else { doc.raw.len() };
+        let started = Instant::now();
+        let verdict = guarded(|| stage.built.process(doc, &mut self.scratch));
+        let stats = &mut self.stats[at];
+        stats.time += started.elapsed();
+        stats.documents_in += 1;
+        stats.bytes_in += bytes_in as u64;
+        if verdict == Ok(Verdict::Keep) {
+            stats.documents_out += 1;
+            stats.bytes_out += doc.text().len() as u64;
+            let new = doc.revisions().get(revisions..).unwrap_or_default();
+            stats.edits += new.iter().map(|revision| revision.edits.len() as u64).sum::<u64>();
+        }
+        verdict
+    }
+
+    /// Returns what a kept document adds to each corpus stage.
+    pub(super) fn observe(
+        stages: &[PipelineStage],
+        doc: &Document,
+    ) -> Result<Observations, Failure> {
+        let mut seen = Vec::new();
+        for (at, stage) in stages.iter().enumerate() {
+            if let Built::Corpus(built) = &stage.built {
+                let partial = guarded(|| Ok::<_, DocumentError>(built.observe(doc)))
+                    .map_err(|error| failure(doc, stage.name, error))?;
+                seen.push((at, partial));
+            }
+        }
+        Ok(Observations(seen))
+    }
+
+    /// Adds what a document showed; nothing of it may be added before the document is sure to be kept.
+    pub(super) fn fold(&mut self, stages: &[PipelineStage], seen: Observations) {
+        for (at, partial) in seen.0 {
+            if let (Built::Corpus(built), Some(into)) = (&stages[at].built, &mut self.partials[at])
+            {
+                built.merge(&mut **into, partial);
+            }
+        }
+    }
+
+    /// Adds all that another worker has seen and done.
+    pub(super) fn merge(&mut self, stages: &[PipelineStage], other: Self) {
+        let partials = other.partials.into_iter().enumerate();
+        self.fold(
+            stages,
+            Observations(partials.filter_map(|(at, partial)| Some((at, partial?))).collect()),
+        );
+        for (into, from) in self.stats.iter_mut().zip(&other.stats) {
+            into.add(from);
+        }
+    }
+}
+
+/// What one document adds to the corpus stages, by their place in the pipeline.
+pub(super) struct Observations(Vec<(usize, Box<dyn Any + Send>)>);
+
+pub(super) fn failure(doc: &Document, stage: &str, error: String) -> Failure {
+    Failure { id: doc.id.clone(), source: doc.source.clone(), stage: stage.to_owned(), error }
+}
+
+/// Runs a piece of a stage's code; its error, or its panic, comes back as a message with all causes.
+pub(super) fn guarded<T, E: std::error::Error>(
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, String> {
+    silence_panics_of_stages();
+    let was_inside = INSIDE.replace(true);
+    // What a stage leaves behind when it panics is its scratch, which it must clear, and the
+    // document, which is given up.
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    INSIDE.set(was_inside);
+    match result {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(chain(&error)),
+        Err(payload) => {
+            let message = payload
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| payload.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "no message".to_owned());
+            let place = PLACE.take().map_or(String::new(), |place| format!(" at {place}"));
+            Err(format!("the stage panicked{place}: {message}"))
+        }
+    }
+}
+
+/// Writes an error and the causes behind it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+thread_local! {
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// A panic in a stage is told in the quarantine, not on the terminal.
+fn silence_panics_of_stages() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if INSIDE.get() {
+                PLACE
+                    .set(info.location().map(|place| format!("{}:{}", place.file(), place.line())));
+            } else {
+                usual(info);
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_comes_back_as_a_message_with_its_place() {
+        let result = guarded(|| -> Result<(), DocumentError> { panic!("no {}", "good") });
+        let message = result.unwrap_err();
+        assert!(message.starts_with("the stage panicked at src/pipeline/worker.rs:"), "{message}");
+        assert!(message.ends_with(": no good"), "{message}");
+    }
+
+    #[test]
+    fn an_error_comes_back_with_its_causes() {
+        let io = std::io::Error::other("the disk is gone");
+        let result = guarded(|| Err::<(), _>(DocumentError::new("can't read").caused_by(io)));
+        assert_eq!(result.unwrap_err(), "can't read: the disk is gone");
+    }
+}

@@ -1,0 +1,243 @@
+//! From what the pipeline names (files, folders, globs) to the files there are, in a fixed order.
+
+use std::collections::HashSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use globset::{GlobBuilder, GlobMatcher};
+use walkdir::{DirEntry, WalkDir};
+
+use super::Format;
+
+/// A file to read.
+#[derive(Debug, Clone)]
+pub struct InputFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The path as people are shown it: as they named it, with `/` between the parts.
+    pub shown: Arc<str>,
+    /// Its size in bytes when it was found.
+    pub bytes: u64,
+    /// How it holds documents.
+    pub format: Format,
+}
+
+/// Why an input names nothing that can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// There is nothing under that name.
+    #[error("there is no `{}`", .0.display())]
+    Missing(PathBuf),
+    /// There are no files in the folder, hidden ones aside.
+    #[error("the folder `{}` holds no files", .0.display())]
+    EmptyFolder(PathBuf),
+    /// No file matches the pattern.
+    #[error("no file matches `{0}`")]
+    NoMatch(String),
+    /// The pattern is not one.
+    #[error("`{0}` is not a pattern")]
+    BadPattern(String, #[source] globset::Error),
+    /// It is there, but can't be looked into.
+    #[error("`{}` can't be read", .0.display())]
+    Unreadable(PathBuf, #[source] std::io::Error),
+    /// It is a device, a socket or the like.
+    #[error("`{}` is neither a file nor a folder", .0.display())]
+    NotAFile(PathBuf),
+}
+
+/// Finds the files that `input` names: a file, a folder and all below it, or a glob such as
+/// `corpus/**/*.txt`.
+///
+/// `input` is relative to `base`. Files come in the order of their paths, byte by byte. Below a
+/// folder, hidden files and folders are passed over, and so is all of `except`, the output folder.
+///
+/// # Errors
+/// If that names nothing, or something that can't be read.
+pub fn resolve(base: &Path, input: &str, except: &Path) -> Result<Vec<InputFile>, InputError> {
+    let path = base.join(input);
+    // A name that exists is meant as it is, even with a `[` in it.
+    let metadata = match std::fs::metadata(&path) {
+        Ok(metadata) => metadata,
+        Err(_) if is_glob(input) => return matching(base, input, except),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(InputError::Missing(path));
+        }
+        Err(error) => return Err(InputError::Unreadable(path, error)),
+    };
+    if metadata.is_file() {
+        std::fs::File::open(&path).map_err(|error| InputError::Unreadable(path.clone(), error))?;
+        let format = Format::of(&path);
+        let shown = shown(Path::new(input));
+        return Ok(vec![InputFile { path, shown, bytes: metadata.len(), format }]);
+    }
+    if !metadata.is_dir() {
+        return Err(InputError::NotAFile(path));
+    }
+    let files = below(base, Path::new(input), except, None)?;
+    if files.is_empty() { Err(InputError::EmptyFolder(path)) } else { Ok(files) }
+}
+
+/// Leaves out files that an earlier input has named too.
+pub fn without_repeats(files: Vec<InputFile>) -> Vec<InputFile> {
+    let mut seen = HashSet::new();
+    let is_new = |file: &InputFile| {
+        let path = std::fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
+        seen.insert(path)
+    };
+    files.into_iter().filter(is_new).collect()
+}
+
+fn is_glob(input: &str) -> bool {
+    input.contains(['*', '?', '[', '{'])
+}
+
+fn matching(base: &Path, pattern: &str, except: &Path) -> Result<Vec<InputFile>, InputError> {
+    let glob = GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .build()
+        .map_err(|error| InputError::BadPattern(pattern.to_owned(), error))?
+        .compile_matcher();
+    // The walk begins at the last folder that the pattern names outright.
+    let named = |part: &Component<'_>| part.as_os_str().to_str().is_some_and(|part| !is_glob(part));
+    let root: PathBuf = Path::new(pattern).components().take_while(named).collect();
+    if !base.join(&root).is_dir() {
+        return Err(InputError::Missing(base.join(root)));
+    }
+    let files = below(base, &root, except, Some(&glob))?;
+    if files.is_empty() { Err(InputError::NoMatch(pattern.to_owned())) } else { Ok(files) }
+}
+
+/// The files below `folder` whose path, as shown, matches `glob`.
+fn below(
+    base: &Path,
+    folder: &Path,
+    except: &Path,
+    glob: Option<&GlobMatcher>,
+) -> Result<Vec<InputFile>, InputError> {
+    let root = if folder.as_os_str().is_empty() && base.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        base.join(folder)
+    };
+    let except = std::fs::canonicalize(except).ok();
+    let is_wanted = |entry: &DirEntry| {
+        entry.depth() == 0
+            || !is_hidden(entry)
+                && !(entry.file_type().is_dir()
+                    && except.is_some()
+                    && std::fs::canonicalize(entry.path()).ok() == except)
+    };
+    let walk = WalkDir::new(&root).follow_links(true).into_iter().filter_entry(is_wanted);
+    let mut files = Vec::new();
+    for entry in walk {
+        let entry = entry.map_err(|error| unreadable(&root, error))?;
+        let relative = entry.path().strip_prefix(&root).unwrap_or(entry.path());
+        let named = folder.join(relative);
+        if !entry.file_type().is_file() || glob.is_some_and(|glob| !glob.is_match(&named)) {
+            continue;
+        }
+        let metadata = entry.metadata().map_err(|error| unreadable(&root, error))?;
+        let format = Format::of(entry.path());
+        let shown = shown(&named);
+        files.push(InputFile { path: entry.into_path(), shown, bytes: metadata.len(), format });
+    }
+    files.sort_by(|a, b| a.shown.cmp(&b.shown));
+    Ok(files)
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+fn unreadable(root: &Path, error: walkdir::Error) -> InputError {
+    let path = error.path().unwrap_or(root).to_owned();
+    let cause =
+        error.into_io_error().unwrap_or_else(|| std::io::Error::other("its links form a loop"));
+    InputError::Unreadable(path, cause)
+}
+
+/// A path with `/` between its parts and no leading `./`, the same on every system.
+fn shown(path: &Path) -> Arc<str> {
+    let mut text = String::new();
+    for part in path.components() {
+        match part {
+            Component::RootDir => text.push('/'),
+            Component::CurDir => {}
+            part => {
+                if !text.is_empty() && !text.ends_with('/') {
+                    text.push('/');
+                }
+                text += &part.as_os_str().to_string_lossy();
+            }
+        }
+    }
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn corpus() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "b/2.txt",
+            "b/10.txt",
+            "a.txt",
+            "c.jsonl",
+            ".hidden",
+            ".git/x",
+            "out/documents.jsonl",
+            "[x].txt",
+        ] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "字").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("empty")).unwrap();
+        folder
+    }
+
+    fn names(input: &str) -> Result<Vec<String>, String> {
+        let folder = corpus();
+        let found = resolve(folder.path(), input, &folder.path().join("out"));
+        found
+            .map(|files| files.iter().map(|file| file.shown.to_string()).collect())
+            .map_err(|error| error.to_string().replace(&*folder.path().to_string_lossy(), "BASE"))
+    }
+
+    #[test]
+    fn a_folder_is_read_in_order_without_hidden_files_and_results() {
+        assert_eq!(names("./").unwrap(), ["[x].txt", "a.txt", "b/10.txt", "b/2.txt", "c.jsonl"]);
+        assert_eq!(names("b").unwrap(), ["b/10.txt", "b/2.txt"]);
+    }
+
+    #[test]
+    fn globs_match_within_and_across_folders() {
+        assert_eq!(names("*.txt").unwrap(), ["[x].txt", "a.txt"]);
+        assert_eq!(names("**/*.txt").unwrap(), ["[x].txt", "a.txt", "b/10.txt", "b/2.txt"]);
+        assert_eq!(names("b/{2,3}.txt").unwrap(), ["b/2.txt"]);
+    }
+
+    #[test]
+    fn a_name_with_brackets_is_a_name_if_it_exists() {
+        assert_eq!(names("[x].txt").unwrap(), ["[x].txt"]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        assert_eq!(names("nowhere").unwrap_err(), "there is no `BASE/nowhere`");
+        assert_eq!(names("empty").unwrap_err(), "the folder `BASE/empty` holds no files");
+        assert_eq!(names("*.html").unwrap_err(), "no file matches `*.html`");
+        assert_eq!(names("no/*.txt").unwrap_err(), "there is no `BASE/no`");
+        assert_eq!(names("[").unwrap_err(), "`[` is not a pattern");
+    }
+
+    #[test]
+    fn a_file_named_twice_is_read_once() {
+        let folder = corpus();
+        let find = |input| resolve(folder.path(), input, Path::new("out")).unwrap();
+        let files = without_repeats([find("b"), find("b/2.txt")].concat());
+        assert_eq!(files.len(), 2);
+    }
+}

@@ -1,0 +1,290 @@
+//! JSON Lines: a document a line, with `id`, `text` and any other fields, which are kept.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::sync::Arc;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Content, InputFile, Job, source_ref, too_large};
+use crate::document::{Align, Alignment, Document, SourceRef};
+use crate::stage::DocumentError;
+
+/// The lines of a file as jobs. Empty lines are passed over.
+#[derive(Debug)]
+pub(super) struct JsonLines {
+    reader: Result<BufReader<File>, Option<std::io::Error>>,
+    shown: Arc<str>,
+    max_bytes: u64,
+    line: u64,
+    offset: u64,
+    skipped: u64,
+}
+
+impl JsonLines {
+    pub(super) fn open(file: &InputFile, max_bytes: u64) -> Self {
+        Self {
+            reader: File::open(&file.path)
+                .map(|file| BufReader::with_capacity(1 << 18, file))
+                .map_err(Some),
+            shown: file.shown.clone(),
+            max_bytes,
+            line: 0,
+            offset: 0,
+            skipped: 0,
+        }
+    }
+
+    fn next_line(&mut self) -> std::io::Result<Option<Job>> {
+        let Ok(reader) = &mut self.reader else { return Ok(None) };
+        loop {
+            let mut line = Vec::new();
+            let limit = self.max_bytes.saturating_add(1);
+            let mut n = reader.by_ref().take(limit).read_until(b'\n', &mut line)? as u64;
+            if n == 0 {
+                return Ok(None);
+            }
+            self.line += 1;
+            let offset = self.offset;
+            let is_too_large = n == limit && line.last() != Some(&b'\n');
+            if is_too_large {
+                line = Vec::new();
+                n += reader.skip_until(b'\n')? as u64;
+            }
+            self.offset += n;
+            if self.line == 1 && line.starts_with(b"\xEF\xBB\xBF") {
+                // Spaces keep every offset true.
+                line[..3].fill(b' ');
+            }
+            if !is_too_large && line.trim_ascii().is_empty() {
+                self.skipped += n;
+                continue;
+            }
+            let source = source_ref(&self.shown, Some(self.line), offset);
+            let input_bytes = n + std::mem::take(&mut self.skipped);
+            if is_too_large {
+                let job = Job::failed(source, too_large(Some(n), self.max_bytes));
+                return Ok(Some(Job { input_bytes, ..job }));
+            }
+            return Ok(Some(Job {
+                bytes: n,
+                input_bytes,
+                source,
+                content: Content::JsonLine(line),
+            }));
+        }
+    }
+}
+
+impl Iterator for JsonLines {
+    type Item = Job;
+
+    fn next(&mut self) -> Option<Job> {
+        let read = match &mut self.reader {
+            Ok(_) => self.next_line(),
+            Err(error) => error.take().map_or(Ok(None), Err),
+        };
+        read.unwrap_or_else(|error| {
+            // What follows can't be told from here: one failure stands for the rest of the file.
+            self.reader = Err(None);
+            let line = Some(self.line + 1).filter(|_| self.offset > 0);
+            let source = source_ref(&self.shown, line, self.offset);
+            let error = DocumentError::new("the file can't be read on from here").caused_by(error);
+            Some(Job::failed(source, error))
+        })
+    }
+}
+
+pub(super) fn load(line: &[u8], source: SourceRef) -> Result<Document, DocumentError> {
+    let text = std::str::from_utf8(line).map_err(|error| {
+        DocumentError::new(format!(
+            "the line is not UTF-8, as JSON must be: byte {} of the file",
+            source.byte_offset + error.valid_up_to() as u64
+        ))
+    })?;
+    let Object(entries) = serde_json::from_str(text)
+        .map_err(|error| DocumentError::new("the line is no JSON object").caused_by(error))?;
+    let mut doc = Document::default();
+    let mut body = None;
+    for (name, value) in entries {
+        match &*name {
+            "text" if body.is_none() => body = Some(value),
+            "id" if doc.id.is_empty() => {
+                match serde_json::from_str::<Cow<'_, str>>(value.get()) {
+                    Ok(id) => doc.id = id.into_owned(),
+                    // A number stays a number on its way out.
+                    Err(_) => {
+                        value.get().clone_into(&mut doc.id);
+                        doc.fields.push("id", value.to_owned());
+                    }
+                }
+            }
+            _ => doc.fields.push(name, value.to_owned()),
+        }
+    }
+    let Some(body) = body else {
+        let names: Vec<&str> = doc.fields.iter().map(|(name, _)| name).collect();
+        let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        return Err(DocumentError::new(format!(
+            "the object has no field `text`; its other fields: {has}"
+        )));
+    };
+    let literal = body.get();
+    let decoded: Cow<'_, str> = serde_json::from_str(literal).map_err(|_| {
+        DocumentError::new(format!("`text` is not a string but {}", start_of(literal)))
+    })?;
+    if doc.id.is_empty() {
+        doc.id = source.to_string();
+    }
+    let in_line = literal.as_ptr() as usize - text.as_ptr() as usize;
+    doc.source = SourceRef { byte_offset: source.byte_offset + in_line as u64, ..source };
+    match decoded {
+        Cow::Borrowed(plain) => {
+            // The text is the literal without its quotes.
+            doc.set_decoded(plain.to_owned(), Alignment::Identity { skipped_bytes: 1 });
+        }
+        Cow::Owned(unescaped) => {
+            doc.raw = literal.as_bytes().to_vec();
+            doc.set_decoded(unescaped, Alignment::Computed(Arc::new(JsonString)));
+        }
+    }
+    Ok(doc)
+}
+
+fn start_of(literal: &str) -> String {
+    let mut chars = literal.chars();
+    let start: String = chars.by_ref().take(20).collect();
+    if chars.next().is_some() { start + "…" } else { start }
+}
+
+/// A JSON object as names and unread values, so that a value goes out as it came in.
+struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+                    entries.push((entry.0.0, entry.1));
+                }
+                Ok(Object(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+/// A key, borrowed from the line where it holds no escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Lines up a string with its JSON literal, quotes and escapes included.
+struct JsonString;
+
+impl Align for JsonString {
+    fn boundaries(&self, raw: &[u8]) -> Vec<(usize, usize)> {
+        let mut pairs = Vec::new();
+        let (mut at, mut text) = (1, 0);
+        let end = raw.len().saturating_sub(1);
+        while at < end {
+            pairs.push((at, text));
+            let (raw_len, text_len) = match (raw[at], raw.get(at + 1)) {
+                (b'\\', Some(b'u')) => {
+                    let unit = hex(raw, at + 2);
+                    match unit {
+                        0xD800..=0xDBFF => (12, 4),
+                        0..=0x7F => (6, 1),
+                        0x80..=0x7FF => (6, 2),
+                        _ => (6, 3),
+                    }
+                }
+                (b'\\', _) => (2, 1),
+                (0..=0x7F, _) => (1, 1),
+                (0x80..=0xDF, _) => (2, 2),
+                (0xE0..=0xEF, _) => (3, 3),
+                (0xF0.., _) => (4, 4),
+            };
+            at += raw_len;
+            text += text_len;
+        }
+        pairs.push((end, text));
+        pairs
+    }
+}
+
+fn hex(raw: &[u8], at: usize) -> u32 {
+    let digits = raw.get(at..at + 4).and_then(|digits| std::str::from_utf8(digits).ok());
+    digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(line: &str) -> Result<Document, String> {
+        let source = SourceRef { path: "a.jsonl".into(), line: Some(7), byte_offset: 100 };
+        load(line.as_bytes(), source).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn fields_are_kept_as_written() {
+        let doc =
+            loaded(r#"{"id":12,"text":"汉字","n":12345678901234567890123,"id2":null}"#).unwrap();
+        assert_eq!(doc.id, "12");
+        assert_eq!(doc.text(), "汉字");
+        let fields: Vec<_> = doc.fields.iter().map(|(name, value)| (name, value.get())).collect();
+        assert_eq!(fields, [("id", "12"), ("n", "12345678901234567890123"), ("id2", "null")]);
+    }
+
+    #[test]
+    fn a_document_without_id_is_named_by_its_place() {
+        assert_eq!(loaded(r#"{"text":""}"#).unwrap().id, "a.jsonl:7");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_said() {
+        assert_eq!(loaded("[1]").unwrap_err(), "the line is no JSON object");
+        assert_eq!(
+            loaded(r#"{"content":"x","url":1}"#).unwrap_err(),
+            "the object has no field `text`; its other fields: content, url"
+        );
+        assert_eq!(loaded(r#"{"text":3}"#).unwrap_err(), "`text` is not a string but 3");
+    }
+
+    #[test]
+    fn a_span_leads_back_through_escapes() {
+        let line = r#"{"text": "a\n\u6c49\ud83d\ude00字b"}"#;
+        let doc = loaded(line).unwrap();
+        assert_eq!(doc.text(), "a\n汉😀字b");
+        let provenance = doc.provenance();
+        let bytes = |word: &str| {
+            let at = doc.text().find(word).unwrap();
+            let span = provenance.source_bytes(at..at + word.len());
+            &line[span.start as usize - 100..span.end as usize - 100]
+        };
+        assert_eq!(bytes("a"), "a");
+        assert_eq!(bytes("\n"), r"\n");
+        assert_eq!(bytes("汉"), r"\u6c49");
+        assert_eq!(bytes("😀字"), r"\ud83d\ude00字");
+        assert_eq!(bytes("b"), "b");
+    }
+
+    #[test]
+    fn a_plain_text_is_its_literal_without_quotes() {
+        let line = r#"{"text": "汉字"}"#;
+        let doc = loaded(line).unwrap();
+        let span = doc.provenance().source_bytes(3..6);
+        assert_eq!(&line[span.start as usize - 100..span.end as usize - 100], "字");
+    }
+}

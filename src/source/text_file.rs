@@ -1,0 +1,38 @@
+//! A file that is one document.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::{Content, InputFile, Job, source_ref, too_large};
+use crate::document::{Document, SourceRef};
+use crate::stage::DocumentError;
+
+pub(super) fn job(file: &InputFile, max_bytes: u64) -> Job {
+    let source = source_ref(&file.shown, None, 0);
+    if file.bytes > max_bytes {
+        let job = Job::failed(source, too_large(Some(file.bytes), max_bytes));
+        return Job { input_bytes: file.bytes, ..job };
+    }
+    Job {
+        bytes: file.bytes,
+        input_bytes: file.bytes,
+        source,
+        content: Content::File(file.path.clone()),
+    }
+}
+
+pub(super) fn load(path: &Path, source: SourceRef) -> Result<Document, DocumentError> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize + 1);
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes: Vec<u8> = read().map_err(|error: std::io::Error| {
+        DocumentError::new("the file can't be read").caused_by(error)
+    })?;
+    let mut doc = Document::from_bytes(source.to_string(), bytes);
+    doc.source = source;
+    Ok(doc)
+}
