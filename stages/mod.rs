@@ -1,6 +1,7 @@
 //! The built-in stages: one file or folder each, and one `register` line each below.
 
 pub mod decode;
+pub mod segment;
 
 use crate::registry::Registry;
 
@@ -8,6 +9,7 @@ use crate::registry::Registry;
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.register::<decode::Decode>();
+    registry.register::<segment::Segment>();
     registry.set_template("");
     registry
 }
