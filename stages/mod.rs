@@ -1,6 +1,7 @@
 //! The built-in stages: one file or folder each, and one `register` line each below.
 
 pub mod decode;
+pub mod example;
 pub mod segment;
 
 use crate::registry::Registry;
@@ -10,6 +11,7 @@ pub fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.register::<decode::Decode>();
     registry.register::<segment::Segment>();
-    registry.set_template("");
+    registry.register::<example::Example>();
+    registry.set_template(include_str!("example.rs"));
     registry
 }
