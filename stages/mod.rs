@@ -1,5 +1,6 @@
 //! The built-in stages: one file or folder each, and one `register` line each below.
 
+pub mod convert;
 pub mod decode;
 pub mod example;
 pub mod segment;
@@ -10,6 +11,7 @@ use crate::registry::Registry;
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.register::<decode::Decode>();
+    registry.register::<convert::Convert>();
     registry.register::<segment::Segment>();
     registry.register::<example::Example>();
     registry.set_template(include_str!("example.rs"));
