@@ -1,10 +1,19 @@
 //! The built-in stages: one file or folder each, and one `register` line each below.
 
+pub mod convert;
+pub mod decode;
+pub mod example;
+pub mod segment;
+
 use crate::registry::Registry;
 
 /// Returns the built-in stages, in the order in which a document usually meets them.
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
-    registry.set_template("");
+    registry.register::<decode::Decode>();
+    registry.register::<convert::Convert>();
+    registry.register::<segment::Segment>();
+    registry.register::<example::Example>();
+    registry.set_template(include_str!("example.rs"));
     registry
 }
