@@ -120,12 +120,10 @@ fn below(
         base.join(folder)
     };
     let except = std::fs::canonicalize(except).ok();
-    let is_except = |entry: &DirEntry| {
-        except.is_some() && std::fs::canonicalize(entry.path()).ok() == except
-    };
+    let is_except =
+        |entry: &DirEntry| except.is_some() && std::fs::canonicalize(entry.path()).ok() == except;
     let is_wanted = |entry: &DirEntry| {
-        entry.depth() == 0
-            || !is_hidden(entry) && !(entry.file_type().is_dir() && is_except(entry))
+        entry.depth() == 0 || !is_hidden(entry) && !(entry.file_type().is_dir() && is_except(entry))
     };
     let walk = WalkDir::new(&root).follow_links(true).into_iter().filter_entry(is_wanted);
     let mut files = Vec::new();
