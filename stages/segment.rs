@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -145,15 +146,71 @@ impl Stage for Segmenter {
             // jieba puts the parts of a word, by length, ahead of the word.
             tokens.sort_unstable_by_key(|token| (token.start, token.end));
         }
-        if self.mode == Mode::Full {
-            tokens = as_jieba_lists_them(&tokens, text);
-        }
-        doc.tokens = tokens;
+        doc.tokens = match self.mode {
+            Mode::Full => without_covered(&tokens, text),
+            Mode::Accurate | Mode::Search if self.hmm => self.without_joints(tokens, text),
+            Mode::Accurate | Mode::Search => tokens,
+        };
         Ok(Verdict::Keep)
     }
 }
 
 impl Segmenter {
+    /// Cuts the tokens in which jieba-rs joins letters and digits by `.`, `_` or `-`, where jieba
+    /// doesn't.
+    fn without_joints(&self, tokens: Vec<Token>, text: &str) -> Vec<Token> {
+        let is_joined = |token: &Token| {
+            let word = &text[token.range()];
+            word.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && word.contains(['.', '_', '-'])
+                && !self.jieba.has_word(word)
+        };
+        if memchr::memchr3(b'.', b'_', b'-', text.as_bytes()).is_none()
+            || !tokens.iter().any(is_joined)
+        {
+            return tokens;
+        }
+        let mut cut: Vec<Token> = Vec::with_capacity(tokens.len() + tokens.len() / 8);
+        let mut joined_end = 0;
+        for token in tokens {
+            // In the mode `search` the joined token's own parts stand around it.
+            if token.start < joined_end {
+                continue;
+            }
+            if !is_joined(&token) {
+                cut.push(token);
+                continue;
+            }
+            while cut.pop_if(|part| part.start >= token.start).is_some() {}
+            joined_end = token.end;
+            for piece in pieces(&text[token.range()]) {
+                let start = token.start as usize + piece.start;
+                self.push_piece(start..start + piece.len(), text, &mut cut);
+            }
+        }
+        if self.mode == Mode::Search {
+            cut.sort_unstable_by_key(|token| (token.start, token.end));
+        }
+        cut
+    }
+
+    /// Adds the piece `range`, which is ASCII, and in the mode `search` the short words in it.
+    fn push_piece(&self, range: Range<usize>, text: &str, tokens: &mut Vec<Token>) {
+        let word = &text[range.clone()];
+        let pos = match self.jieba.tag(word, self.hmm).first() {
+            Some(tag) if self.pos => self.tag_of(word, tag.tag),
+            _ => PosTag::default(),
+        };
+        if self.mode == Mode::Search {
+            for n_chars in [2, 3].into_iter().filter(|&n| n < word.len()) {
+                let parts = (range.start..=range.end - n_chars).map(|at| at..at + n_chars);
+                let known = parts.filter(|part| self.jieba.has_word(&text[part.clone()]));
+                tokens.extend(known.map(|part| Token::new(part, PosTag::default())));
+            }
+        }
+        tokens.push(Token::new(range, pos));
+    }
+
     fn tag_of(&self, word: &str, tag: &str) -> PosTag {
         if let Some(&tag) = self.user_tags.get(word) {
             return tag;
@@ -164,38 +221,59 @@ impl Segmenter {
     }
 }
 
-/// Lists single characters only where jieba does: where no longer word begins or covers them.
+/// Leaves single characters only where jieba does: where no longer word begins or covers them.
 ///
 /// jieba-rs lists each character that the dictionary has, and leaves out those it hasn't.
-fn as_jieba_lists_them(tokens: &[Token], text: &str) -> Vec<Token> {
-    let char_len = |at: usize| text[at..].chars().next().map_or(0, char::len_utf8);
-    let mut listed = Vec::with_capacity(tokens.len());
-    let (mut seen, mut covered) = (0, 0);
-    let list_unknown = |listed: &mut Vec<Token>, seen: &mut usize, covered: usize, end| {
-        while *seen < end {
-            let next = *seen + char_len(*seen);
-            if *seen >= covered {
-                listed.push(Token::new(*seen..next, PosTag::default()));
+fn without_covered(tokens: &[Token], text: &str) -> Vec<Token> {
+    let mut left = Vec::with_capacity(tokens.len());
+    let mut covered = 0;
+    let mut tokens = tokens.iter().copied().peekable();
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        let next = at + c.len_utf8();
+        let mut single = Token::new(at..next, PosTag::default());
+        let mut longer_begins = false;
+        while let Some(token) = tokens.next_if(|token| token.start as usize == at) {
+            if token.end as usize > next {
+                left.push(token);
+                covered = token.end as usize;
+                longer_begins = true;
+            } else {
+                single = token;
             }
-            *seen = next;
         }
-    };
-    for same_start in tokens.chunk_by(|a, b| a.start == b.start) {
-        let start = same_start[0].start as usize;
-        list_unknown(&mut listed, &mut seen, covered, start);
-        seen = start + char_len(start);
-        let longer = same_start.iter().filter(|token| token.end as usize > seen);
-        let n_listed = listed.len();
-        listed.extend(longer);
-        if listed.len() == n_listed && start >= covered {
-            listed.push(same_start[0]);
+        if !longer_begins && at >= covered {
+            left.push(single);
+            covered = next;
         }
-        if let Some(last) = listed[n_listed..].last() {
-            covered = last.end as usize;
-        }
+        at = next;
     }
-    list_unknown(&mut listed, &mut seen, covered, text.len());
-    listed
+    left
+}
+
+/// Cuts `WES-5.4` into the pieces that jieba sees in Latin letters and digits: `WES`, `-`, `5.4`.
+///
+/// That is jieba's expression `[a-zA-Z0-9]+(?:\.\d+)?%?`, and what lies between its matches.
+fn pieces(joined: &str) -> Vec<Range<usize>> {
+    let bytes = joined.as_bytes();
+    let run = |from: usize, is: fn(&u8) -> bool| bytes[from..].iter().take_while(|b| is(b)).count();
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let start = at;
+        at += run(at, u8::is_ascii_alphanumeric);
+        if at == start {
+            at += run(at, |byte| !byte.is_ascii_alphanumeric());
+        } else {
+            if bytes.get(at) == Some(&b'.') {
+                let n_digits = run(at + 1, u8::is_ascii_digit);
+                at += if n_digits > 0 { 1 + n_digits } else { 0 };
+            }
+            at += usize::from(bytes.get(at) == Some(&b'%'));
+        }
+        pieces.push(start..at);
+    }
+    pieces
 }
 
 /// A line of a user dictionary.
@@ -379,6 +457,14 @@ mod tests {
     #[test]
     fn keeps_space_and_punctuation_as_tokens() {
         check("{}", "", "你好， world\r\n", "你好|，| |world|\r\n");
+    }
+
+    #[test]
+    fn cuts_letters_and_digits_as_jieba_does() {
+        check("{}", "", "比分1-2，涨3.5%", "比分|1|-|2|，|涨|3.5%");
+        check("{}", "", "WES-5.4.5版_x", "WES|-|5.4|.|5|版|_|x");
+        check("mode: search", "", "WES-5.4.5版", "WES|-|5.4|.|5|版");
+        check("{pos: true}", "", "a-1", "a/eng|-/x|1/m");
     }
 
     #[test]
