@@ -7,8 +7,8 @@
 //! a letter, such as `2009` and `12.5`, are left out. `stop_words: false` and `numbers: true` undo the
 //! last two.
 //!
-//! Rooms: [`filter`] says which tokens count, [`tfidf`] and [`textrank`] weigh them, [`rank`] puts
-//! them in order; [`words`] is the table that all of them count with.
+//! Rooms: `filter` says which tokens count, `tfidf` and `textrank` weigh them, `rank` puts
+//! them in order; `words` is the table that all of them count with.
 
 mod filter;
 mod idf;
@@ -317,6 +317,7 @@ impl CorpusStage for Ranker {
     }
 
     fn observe(&self, doc: &Document) -> Self::Partial {
+        // The tokens are counted anew, as they are after the last stage.
         let mut words = WordTable::<Tally>::default();
         if self.corpus_top == 0 {
             return words;

@@ -163,6 +163,27 @@ fn a_boost_moves_a_word_and_brings_none_back() {
 }
 
 #[test]
+fn options_read_as_they_are_written() {
+    let written = "method: textrank\ntop: 5\npos: [n, y, vn]\nboost: {劳模: 2, 活动: 0.5}\n\
+                   idf_file: idf.txt\nstop_words_files: [a.txt, b.txt]\nnumbers: true\n";
+    let options: Keywords = serde_yaml::from_str(written).unwrap();
+    let expected = Keywords {
+        method: Method::Textrank,
+        top: 5,
+        pos: ["n", "y", "vn"].map(str::to_owned).into(),
+        boost: BTreeMap::from([("劳模".to_owned(), 2.0), ("活动".to_owned(), 0.5)]),
+        idf_file: Some("idf.txt".into()),
+        stop_words_files: vec!["a.txt".into(), "b.txt".into()],
+        numbers: true,
+        ..Keywords::default()
+    };
+    assert_eq!(options, expected);
+    let resolved = serde_json::to_value(&options).unwrap();
+    assert_eq!(serde_json::from_value::<Keywords>(resolved).unwrap(), expected);
+    assert!(serde_yaml::from_str::<Keywords>("topp: 5").is_err());
+}
+
+#[test]
 fn textrank_and_a_filter_read_parts_of_speech() {
     assert_eq!(Keywords::default().reads(), [Layer::Tokens]);
     let textrank = Keywords { method: Method::Textrank, ..Keywords::default() };
