@@ -74,7 +74,7 @@ impl Idf {
     }
 
     fn of_words(words: WordTable<f64>) -> Result<Self, String> {
-        let mut values: Vec<f64> = words.iter().map(|(_, _, &value)| value).collect();
+        let mut values: Vec<f64> = words.values().copied().collect();
         if values.is_empty() {
             return Err("it holds no words".to_owned());
         }

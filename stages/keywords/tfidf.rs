@@ -15,7 +15,7 @@ pub(super) fn weigh<T>(
     idf: &Idf,
     weights: &mut Weighted,
 ) {
-    let total: u64 = words.iter().map(|(_, _, value)| count(value)).sum();
+    let total: u64 = words.values().map(&count).sum();
     weights.extend(words.iter().map(|(id, word, value)| Ranked {
         id,
         weight: count(value) as f64 * (idf.of(word) / total as f64),

@@ -81,6 +81,11 @@ impl<T> WordTable<T> {
             .map(|&id| &self.rows[id as usize].value)
     }
 
+    /// Iterates over the values in the order in which the words came.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.rows.iter().map(|row| &row.value)
+    }
+
     /// Iterates over number, word and value in the order in which the words came.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &str, &T)> {
         let mut start = 0;
