@@ -3,6 +3,7 @@
 pub mod convert;
 pub mod decode;
 pub mod example;
+pub mod keywords;
 pub mod segment;
 
 use crate::registry::Registry;
@@ -13,6 +14,7 @@ pub fn registry() -> Registry {
     registry.register::<decode::Decode>();
     registry.register::<convert::Convert>();
     registry.register::<segment::Segment>();
+    registry.register::<keywords::Keywords>();
     registry.register::<example::Example>();
     registry.set_template(include_str!("example.rs"));
     registry
