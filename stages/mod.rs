@@ -4,6 +4,7 @@ pub mod convert;
 pub mod decode;
 pub mod example;
 pub mod keywords;
+pub mod repair;
 pub mod segment;
 
 use crate::registry::Registry;
@@ -12,10 +13,12 @@ use crate::registry::Registry;
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.register::<decode::Decode>();
+    registry.register::<repair::Repair>();
     registry.register::<convert::Convert>();
     registry.register::<segment::Segment>();
     registry.register::<keywords::Keywords>();
     registry.register::<example::Example>();
     registry.set_template(include_str!("example.rs"));
+    registry.set_starter(include_str!("../pipeline.yaml"));
     registry
 }

@@ -1,0 +1,483 @@
+//! Puts lost bytes back: the search over all ways in which a torn line can have read.
+//!
+//! A note was put behind two bytes that look like a character but are the second byte of one and
+//! the first of the next. Cut in two, the next character lost its first byte, and what follows
+//! was decoded one byte out of step, up to a byte that ends the muddle. The search walks along
+//! the line as it stands, turns its characters back into bytes, and keeps the likeliest readings
+//! of these bytes with every byte in the gaps that fits the note.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+
+use super::note::{Kind, Piece, has_tone, piece_at};
+use crate::stages::repair::char_model::char_model;
+use crate::stages::repair::characters::{
+    has_reading, is_han, is_simplified_only, is_traditional, is_variant, readings,
+};
+use crate::stages::repair::gbk::{Gbk, gbk};
+
+/// Readings kept after each piece of the line.
+const WIDTH: usize = 64;
+
+/// Readings so much less likely than the best, in natural logarithms, are given up.
+const MARGIN: f32 = 30.0;
+
+/// What a piece may cost a reading before others are known to fare no better.
+const STEEPEST: f32 = 12.0;
+
+/// Pieces after which a search settles for the best it has: some sentences.
+const MAX_PIECES: usize = 400;
+
+/// Private-use pairs are looked for only behind so many of the best readings.
+const VANISHING_WIDTH: usize = 6;
+
+// What a reading pays, in natural logarithms, for what the model of characters can't weigh.
+
+/// A torn note is really text.
+const TORN_IS_TEXT: f32 = -25.0;
+/// A note on a character that isn't read so.
+const NOTE_MISPLACED: f32 = -8.0;
+/// The mark stands for the whole character that the note is on.
+const CHARACTER_LOST: f32 = -10.0;
+/// A byte was lost without a note that says so.
+const BYTE_LOST: f32 = -1.5;
+/// A full-width form was written as ASCII later.
+const FOLDED: f32 = -1.0;
+/// Two bytes that decode to a private-use character were dropped later.
+const VANISHED: f32 = -3.0;
+/// A simplified form, which the page had turned into a traditional one.
+const SIMPLIFIED: f32 = -4.0;
+/// A form that traditional text mostly writes otherwise, such as 殻 for 殼.
+const VARIANT: f32 = -2.0;
+
+/// A stretch of a line that read differently once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mended {
+    /// Bytes of the line.
+    pub span: Range<usize>,
+    /// What stood there before the damage.
+    pub after: String,
+    /// Whether all that was there is a note.
+    pub is_note: bool,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub struct Solution {
+    /// The stretches to replace, in order; none if the line reads best as it is.
+    pub mended: Vec<Mended>,
+    /// Byte of the line where the search ended; from here on nothing is out of step.
+    pub end: usize,
+    /// The last character of the restored text.
+    pub prev: char,
+}
+
+/// Work that searches may still do: readings tried.
+#[derive(Debug)]
+pub struct Budget(u64);
+
+impl Budget {
+    /// Readings that may be tried for each byte of a line.
+    pub const PER_BYTE: u64 = 400;
+    /// Bytes counted in addition, so that a short line gets its search.
+    const FLOOR_BYTES: u64 = 200;
+
+    /// Makes the budget of a line of `line_bytes` bytes.
+    ///
+    /// Bounds the time of the whole stage: at most 400 readings for each byte of a line and
+    /// 80 000 more, each a look-up or two.
+    pub fn for_line(line_bytes: usize) -> Self {
+        Self((line_bytes as u64 + Self::FLOOR_BYTES) * Self::PER_BYTE)
+    }
+}
+
+/// What is known in the middle of a line: the character before, and a byte that waits for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct State {
+    /// Lead byte of a character that is not complete; 0 for none.
+    lead: u8,
+    /// The last complete character; NUL at the start of the line.
+    prev: char,
+}
+
+impl State {
+    fn is_aligned(self) -> bool {
+        self.lead == 0
+    }
+
+    /// Returns the last byte read, or 0 if it was not of a pair.
+    fn last_byte(self) -> u8 {
+        if self.lead != 0 { self.lead } else { trail_of(self.prev) }
+    }
+
+    /// Returns the character that the last two bytes make, whether or not they belong together.
+    fn last_pair(self) -> Option<char> {
+        if self.is_aligned() {
+            Some(self.prev)
+        } else {
+            gbk().decode(trail_of(self.prev), self.lead)
+        }
+    }
+}
+
+/// Tells whether a torn note behind `prev` can be explained by a byte, or a character, lost there.
+pub fn may_explain(prev: char, reading: &str) -> bool {
+    lost_bytes(trail_of(prev), reading).next().is_some()
+        || (is_han(prev) && has_tone(reading) && !pairs_read(reading).is_empty())
+}
+
+/// Returns the second byte of `c`, or 0 if it is not a pair of bytes.
+pub fn trail_of(c: char) -> u8 {
+    gbk().encode(c).map_or(0, |[_, trail]| trail)
+}
+
+/// Returns the pairs that are a traditional character read `reading`, ascending.
+fn pairs_read(reading: &str) -> &'static [[u8; 2]] {
+    static PAIRS: LazyLock<FxHashMap<&'static str, Vec<[u8; 2]>>> = LazyLock::new(|| {
+        let mut pairs: FxHashMap<&'static str, Vec<[u8; 2]>> = FxHashMap::default();
+        for lead in Gbk::leads() {
+            for trail in Gbk::trails() {
+                if let Some(c) = gbk().decode(lead, trail).filter(|&c| is_traditional(c)) {
+                    for reading in readings(c) {
+                        pairs.entry(reading).or_default().push([lead, trail]);
+                    }
+                }
+            }
+        }
+        // A reading that the character shares with its simplified form came twice.
+        pairs.values_mut().for_each(Vec::dedup);
+        pairs
+    });
+    PAIRS.get(reading).map_or(&[], Vec::as_slice)
+}
+
+/// Iterates over the bytes that make, behind `byte`, a traditional character read `reading`.
+pub fn lost_bytes(byte: u8, reading: &str) -> impl Iterator<Item = u8> {
+    // A byte that leads no pair would have been a character by itself.
+    let is_lost = move |pair: &&[u8; 2]| pair[0] == byte && Gbk::is_lead(pair[1]);
+    pairs_read(reading).iter().filter(is_lost).map(|pair| pair[1])
+}
+
+/// Up to three characters that one piece of the line turns into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Emitted {
+    #[default]
+    Nothing,
+    Chars([char; 3]),
+    /// The piece itself.
+    Piece,
+}
+
+/// A reading of the line up to a piece.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    state: State,
+    ln_chance: f32,
+    emitted: Emitted,
+    /// Index in the readings of the piece before.
+    parent: usize,
+}
+
+/// Collects the readings of one piece.
+struct Next {
+    readings: Vec<Reading>,
+    floor: f32,
+    n_tried: u64,
+}
+
+/// A reading while bytes are fed to it.
+#[derive(Clone, Copy)]
+struct Draft {
+    state: State,
+    ln_chance: f32,
+    chars: [char; 3],
+    n_chars: usize,
+}
+
+impl Draft {
+    fn of(reading: &Reading, extra: f32) -> Self {
+        Self {
+            state: reading.state,
+            ln_chance: reading.ln_chance + extra,
+            chars: ['\0'; 3],
+            n_chars: 0,
+        }
+    }
+
+    fn emit(mut self, c: char) -> Option<Self> {
+        *self.chars.get_mut(self.n_chars)? = c;
+        self.n_chars += 1;
+        self.ln_chance += char_model().ln_chance(self.state.prev, c);
+        if is_simplified_only(c) {
+            self.ln_chance += SIMPLIFIED;
+        } else if is_variant(c) {
+            self.ln_chance += VARIANT;
+        }
+        self.state = State { lead: 0, prev: c };
+        Some(self)
+    }
+
+    /// Reads one more byte; `None` if it can't follow.
+    fn feed(mut self, byte: u8) -> Option<Self> {
+        match self.state.lead {
+            0 if byte.is_ascii() => self.emit(char::from(byte)),
+            0 if Gbk::is_lead(byte) => {
+                self.state.lead = byte;
+                Some(self)
+            }
+            0 => None,
+            lead => self.emit(gbk().decode(lead, byte)?),
+        }
+    }
+
+    fn feed_all(self, bytes: &[u8]) -> Option<Self> {
+        bytes.iter().try_fold(self, |draft, &byte| draft.feed(byte))
+    }
+}
+
+impl Next {
+    fn put(&mut self, parent: usize, draft: Option<Draft>) {
+        self.n_tried += 1;
+        if let Some(draft) = draft
+            && draft.ln_chance >= self.floor
+        {
+            let emitted =
+                if draft.n_chars == 0 { Emitted::Nothing } else { Emitted::Chars(draft.chars) };
+            let Draft { state, ln_chance, .. } = draft;
+            self.readings.push(Reading { state, ln_chance, emitted, parent });
+        }
+    }
+
+    fn put_piece(&mut self, parent: usize, from: &Reading, prev: char, extra: f32) {
+        self.n_tried += 1;
+        self.readings.push(Reading {
+            state: State { lead: 0, prev },
+            ln_chance: from.ln_chance + extra,
+            emitted: Emitted::Piece,
+            parent,
+        });
+    }
+}
+
+/// Finds the likeliest text of `line` from byte `start` on, until line and text agree again.
+///
+/// `prev` is the character that the text has before `start`. Returns `None` if no way through
+/// the line is found, or the budget is spent.
+pub fn search(line: &str, start: usize, prev: char, budget: &mut Budget) -> Option<Solution> {
+    let mut pieces: Vec<Piece<'_>> = Vec::new();
+    let mut steps: Vec<Vec<Reading>> = vec![vec![Reading {
+        state: State { lead: 0, prev },
+        ln_chance: 0.0,
+        emitted: Emitted::Nothing,
+        parent: 0,
+    }]];
+    let mut end = start;
+    let last = loop {
+        let Some(piece) = piece_at(line, end).filter(|_| pieces.len() < MAX_PIECES) else {
+            break best_aligned(steps.last()?)?;
+        };
+        end = piece.span.end;
+        let best = steps.last()?.first()?.ln_chance;
+        let mut next = Next { readings: Vec::new(), floor: best - MARGIN - STEEPEST, n_tried: 0 };
+        for (parent, reading) in steps.last()?.iter().enumerate() {
+            extend(&mut next, parent, reading, &piece, &line[end..]);
+        }
+        budget.0 = budget.0.checked_sub(next.n_tried)?;
+        let readings = prune(next.readings);
+        pieces.push(piece);
+        let in_step = match readings.as_slice() {
+            [] => return None,
+            [only] => only.state.is_aligned(),
+            _ => false,
+        };
+        steps.push(readings);
+        if in_step {
+            break 0;
+        }
+    };
+    Some(trace(&pieces, &steps, last, start))
+}
+
+fn best_aligned(readings: &[Reading]) -> Option<usize> {
+    readings.iter().position(|reading| reading.state.is_aligned())
+}
+
+/// Keeps the best reading of each state, the best of these, best first.
+fn prune(mut readings: Vec<Reading>) -> Vec<Reading> {
+    let best_first = |a: &Reading, b: &Reading| b.ln_chance.total_cmp(&a.ln_chance);
+    // Equal chances are ordered by state, which is by code point, and then by age.
+    readings.sort_by(|a, b| a.state.cmp(&b.state).then(best_first(a, b)));
+    readings.dedup_by_key(|reading| reading.state);
+    readings.sort_by(|a, b| match best_first(a, b) {
+        Ordering::Equal => a.state.cmp(&b.state),
+        order => order,
+    });
+    let floor = readings.first().map_or(0.0, |best| best.ln_chance - MARGIN);
+    readings.retain(|reading| reading.ln_chance >= floor);
+    readings.truncate(WIDTH);
+    readings
+}
+
+/// Adds what `reading` can become over `piece`, with `ahead` the line behind the piece.
+fn extend(next: &mut Next, parent: usize, reading: &Reading, piece: &Piece<'_>, ahead: &str) {
+    let state = reading.state;
+    let draft = |extra| Draft::of(reading, extra);
+    match piece.kind {
+        Kind::Char(c) => {
+            match gbk().encode(c) {
+                Some(pair) => {
+                    next.put(parent, draft(0.0).feed_all(&pair));
+                    // Decoders take 0x80, which ends 個 and 還, for the euro sign by itself.
+                    if c == '€' && !state.is_aligned() {
+                        next.put(parent, draft(0.0).feed(0x80));
+                    }
+                    vanish(next, parent, reading, &pair);
+                }
+                None if c.is_ascii() => {
+                    let byte = c as u8;
+                    next.put(parent, draft(0.0).feed(byte));
+                    if byte.is_ascii_graphic() && !state.is_aligned() {
+                        next.put(parent, draft(FOLDED).feed_all(&[0xA3, byte | 0x80]));
+                        vanish(next, parent, reading, &[byte]);
+                    }
+                }
+                None if state.is_aligned() => next.put(parent, draft(0.0).emit(c)),
+                None if c == '\u{80}' => next.put(parent, draft(0.0).feed(0x80)),
+                None => {}
+            }
+        }
+        Kind::Note(note) => {
+            if state.last_pair().is_some_and(|c| is_traditional(c) && has_reading(c, note)) {
+                next.put(parent, Some(draft(0.0)));
+            } else if state.is_aligned() {
+                next.put_piece(parent, reading, ')', TORN_IS_TEXT);
+            } else {
+                next.put(parent, Some(draft(NOTE_MISPLACED)));
+            }
+        }
+        Kind::Torn(note) => {
+            for lost in lost_bytes(state.last_byte(), note) {
+                next.put(parent, draft(0.0).feed(lost));
+            }
+            if state.is_aligned() {
+                for &pair in pairs_read(note) {
+                    next.put(parent, draft(CHARACTER_LOST).feed_all(&pair));
+                }
+                next.put_piece(parent, reading, ')', TORN_IS_TEXT);
+            }
+            vanish_torn(next, parent, reading, note);
+        }
+        Kind::Mark(mark) => {
+            if state.is_aligned() {
+                next.put(parent, draft(0.0).emit(mark));
+            } else {
+                // `？` out of step, and folded to ASCII later.
+                next.put(parent, draft(FOLDED).feed_all(&[0xA3, 0xBF]));
+            }
+            let cut_tag = cuts_tag(ahead) && !state.is_aligned();
+            for lost in Gbk::leads() {
+                next.put(parent, draft(BYTE_LOST).feed(lost));
+                if cut_tag {
+                    next.put(parent, draft(BYTE_LOST).feed(lost).and_then(Draft::open_tag));
+                }
+            }
+        }
+    }
+}
+
+/// Tells whether `ahead` is the rest of a closing tag that a decoder took the `<` from.
+fn cuts_tag(ahead: &str) -> bool {
+    let mut chars = ahead.chars();
+    chars.next() == Some('/')
+        && chars.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && chars.find(|c| !c.is_ascii_alphanumeric()) == Some('>')
+}
+
+impl Draft {
+    /// Adds a `<` that the line must have had, so that it costs nothing.
+    fn open_tag(mut self) -> Option<Self> {
+        if !self.state.is_aligned() {
+            return None;
+        }
+        *self.chars.get_mut(self.n_chars)? = '<';
+        self.n_chars += 1;
+        self.state.prev = '<';
+        Some(self)
+    }
+}
+
+/// Adds the readings in which a private-use pair vanished ahead of the `bytes` of a piece.
+///
+/// The pair is the second byte of one character and the first of the next.
+fn vanish(next: &mut Next, parent: usize, reading: &Reading, bytes: &[u8]) {
+    if reading.state.is_aligned() || parent >= VANISHING_WIDTH {
+        return;
+    }
+    for of_lead in gbk().private_pairs().chunk_by(|a, b| a[0] == b[0]) {
+        next.n_tried += 1;
+        let whole = Draft::of(reading, VANISHED).feed(of_lead[0][0]);
+        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor) else { continue };
+        for &[_, lead] in of_lead {
+            next.put(parent, whole.feed(lead).and_then(|draft| draft.feed_all(bytes)));
+        }
+    }
+}
+
+/// Adds the readings in which a private-use pair vanished ahead of a torn note.
+fn vanish_torn(next: &mut Next, parent: usize, reading: &Reading, note: &str) {
+    if reading.state.is_aligned() || parent >= VANISHING_WIDTH {
+        return;
+    }
+    for of_lead in gbk().private_pairs().chunk_by(|a, b| a[0] == b[0]) {
+        next.n_tried += 1;
+        let whole = Draft::of(reading, VANISHED).feed(of_lead[0][0]);
+        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor) else { continue };
+        for pair in pairs_read(note) {
+            if of_lead.iter().any(|&[_, lead]| lead == pair[0]) {
+                next.put(parent, whole.feed_all(pair));
+            }
+        }
+    }
+}
+
+/// Follows the reading `last` of the last step back, and gathers where it differs from the line.
+fn trace(pieces: &[Piece<'_>], steps: &[Vec<Reading>], last: usize, start: usize) -> Solution {
+    let mut path = Vec::with_capacity(pieces.len());
+    let mut at = last;
+    for step in steps[1..].iter().rev() {
+        path.push(&step[at]);
+        at = step[at].parent;
+    }
+    path.reverse();
+
+    let mut mended: Vec<Mended> = Vec::new();
+    let mut in_step = true;
+    for (piece, reading) in pieces.iter().zip(&path) {
+        let as_it_stands = match (reading.emitted, piece.kind) {
+            (Emitted::Piece, _) => true,
+            (Emitted::Chars([first, '\0', _]), Kind::Char(c) | Kind::Mark(c)) => first == c,
+            _ => false,
+        };
+        if !(in_step && reading.state.is_aligned() && as_it_stands) {
+            if in_step {
+                let is_note = matches!(piece.kind, Kind::Note(_));
+                mended.push(Mended { span: piece.span.clone(), after: String::new(), is_note });
+            }
+            let open =
+                mended.last_mut().expect("a stretch was opened when the line fell out of step");
+            open.span.end = piece.span.end;
+            if let Emitted::Chars(chars) = reading.emitted {
+                open.after.extend(chars.iter().filter(|&&c| c != '\0'));
+            }
+        }
+        in_step = reading.state.is_aligned();
+    }
+    Solution {
+        mended,
+        end: pieces.last().map_or(start, |piece| piece.span.end),
+        prev: path.last().map_or('\0', |reading| reading.state.prev),
+    }
+}

@@ -1,0 +1,331 @@
+//! Takes pinyin notes that a crawled page is littered with out again, and undoes what they broke.
+//!
+//! Some sites convert simplified pages to traditional ones by replacing bytes in GBK, and put the
+//! reading behind each character that changed: `進(jìn)步`. The replacement knows nothing of
+//! characters, so it also hits the second byte of one and the first of the next. The note then
+//! lands inside a character, and the page reads `獎(jiǎng)?wù)芦@得者` for 獎章獲得者.
+//!
+//! [`note`] cuts a line in pieces, [`gate`] tells noise from writing about the language, and
+//! [`beam`] finds the bytes that were lost.
+
+mod beam;
+mod gate;
+mod note;
+
+use std::ops::Range;
+
+use beam::{Budget, Mended, search};
+use gate::Evidence;
+use note::{Kind, Piece, may_hold_notes, piece_at};
+
+use super::characters::{has_reading, is_traditional};
+use super::gbk::gbk;
+
+/// Times a line is gone over until nothing changes.
+const MAX_ROUNDS: usize = 8;
+
+/// A stretch of a text to replace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What was wrong with it.
+    pub kind: Damage,
+    /// Bytes of the text.
+    pub span: Range<usize>,
+    /// What belongs there.
+    pub after: String,
+}
+
+/// What the notes did to a stretch of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// A note was put behind a character.
+    Note,
+    /// A note was put inside a character, and the bytes behind it were decoded out of step.
+    Misaligned,
+}
+
+impl Damage {
+    /// Returns the kind as the log of repairs names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "pinyin_note",
+            Self::Misaligned => "misaligned",
+        }
+    }
+}
+
+/// Finds what to replace in `text`, in order of the text, without overlap.
+///
+/// With `gated`, only if the text as a whole is littered; else each note on a traditional
+/// character that is read so counts as noise. Applied to the result, finds nothing. Every line is
+/// taken by itself. Time is linear in the length of the text: see [`Budget::for_line`].
+pub fn find(text: &str, gated: bool) -> Vec<Fix> {
+    if !may_hold_notes(text) || (gated && !Evidence::of(text).is_noise()) {
+        return Vec::new();
+    }
+    let mut fixes = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let shift = |fix: Fix| Fix { span: fix.span.start + start..fix.span.end + start, ..fix };
+        fixes.extend(
+            mend_until_stable(line.strip_suffix('\n').unwrap_or(line)).into_iter().map(shift),
+        );
+        start += line.len();
+    }
+    fixes
+}
+
+/// Replaces the spans of `fixes` in `text`.
+pub fn apply(text: &str, fixes: &[Fix]) -> String {
+    let mut mended = String::with_capacity(text.len());
+    let mut kept_to = 0;
+    for fix in fixes {
+        mended.push_str(&text[kept_to..fix.span.start]);
+        mended.push_str(&fix.after);
+        kept_to = fix.span.end;
+    }
+    mended.push_str(&text[kept_to..]);
+    mended
+}
+
+/// Finds what to replace in a line so that nothing is left to replace.
+///
+/// Leaves a line alone that does not come to rest.
+fn mend_until_stable(line: &str) -> Vec<Fix> {
+    let fixes = mend(line);
+    if fixes.is_empty() {
+        return fixes;
+    }
+    let first = apply(line, &fixes);
+    let mut mended = first.clone();
+    for _ in 0..MAX_ROUNDS {
+        let more = mend(&mended);
+        if more.is_empty() {
+            return if mended == first { fixes } else { whole(line, &mended) };
+        }
+        mended = apply(&mended, &more);
+    }
+    Vec::new()
+}
+
+/// Returns the one replacement that turns `line` into `mended`.
+fn whole(line: &str, mended: &str) -> Vec<Fix> {
+    if line == mended {
+        return Vec::new();
+    }
+    let same = |(a, b): &(char, char)| a == b;
+    let head: usize =
+        line.chars().zip(mended.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
+    let (before, after) = (&line[head..], &mended[head..]);
+    let tail: usize = before
+        .chars()
+        .rev()
+        .zip(after.chars().rev())
+        .take_while(same)
+        .map(|(c, _)| c.len_utf8())
+        .sum();
+    vec![Fix {
+        kind: Damage::Misaligned,
+        span: head..line.len() - tail,
+        after: after[..after.len() - tail].to_owned(),
+    }]
+}
+
+/// Finds what to replace in a line, going over it once.
+fn mend(line: &str) -> Vec<Fix> {
+    let mut fixes = Vec::new();
+    let mut budget = Budget::for_line(line.len());
+    let (mut at, mut prev) = (0, '\0');
+    while let Some(piece) = piece_at(line, at) {
+        at = piece.span.end;
+        match piece.kind {
+            Kind::Note(note) if is_traditional(prev) && has_reading(prev, note) => {
+                fixes.push(Fix { kind: Damage::Note, span: piece.span, after: String::new() });
+            }
+            Kind::Torn(_) | Kind::Mark(_) if may_hide_byte(line, &piece, prev) => {
+                match search(line, piece.span.start, prev, &mut budget) {
+                    Some(solution) => {
+                        fixes.extend(solution.mended.into_iter().map(Fix::from));
+                        (at, prev) = (solution.end, solution.prev);
+                    }
+                    None => prev = last_char(line, &piece),
+                }
+            }
+            _ => prev = last_char(line, &piece),
+        }
+    }
+    fixes
+}
+
+fn last_char(line: &str, piece: &Piece<'_>) -> char {
+    line[piece.span.clone()].chars().next_back().unwrap_or('\0')
+}
+
+/// Tells whether a search from `piece` on may find that a byte was lost there.
+fn may_hide_byte(line: &str, piece: &Piece<'_>, prev: char) -> bool {
+    let Kind::Torn(note) = piece.kind else {
+        // Some decoders held on to `！` and its like, which the bytes only seemed to be, and gave
+        // up the byte ahead of it. Elsewhere a question mark is a question mark.
+        let next = piece_at(line, piece.span.end).map(|next| next.kind);
+        return match next {
+            Some(Kind::Char(c)) => gbk().encode(c).is_some_and(|[lead, _]| lead == 0xA3),
+            Some(Kind::Mark(_)) => true,
+            _ => false,
+        };
+    };
+    beam::may_explain(prev, note)
+}
+
+impl From<Mended> for Fix {
+    fn from(mended: Mended) -> Self {
+        let kind = if mended.is_note { Damage::Note } else { Damage::Misaligned };
+        Self { kind, span: mended.span, after: mended.after }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::characters;
+    use super::super::gbk::Gbk;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Litters `text` as a site does: replaces bytes, then decodes what came of it.
+    ///
+    /// `lone` is what the decoder writes for a byte that belongs to nothing; it takes the byte
+    /// behind along.
+    fn litter(text: &str, table: &str, lone: &str) -> String {
+        let mut bytes = to_gbk(text);
+        for c in table.chars().filter(|&c| is_traditional(c)) {
+            let pair = gbk().encode(c).unwrap();
+            let reading = characters::readings(c).next().unwrap();
+            let noted = [&pair[..], b"(", &to_gbk(reading), b")"].concat();
+            bytes = replace_bytes(&bytes, &pair, &noted);
+        }
+        from_gbk(&bytes, lone)
+    }
+
+    fn to_gbk(text: &str) -> Vec<u8> {
+        let (bytes, _, unmappable) = encoding_rs::GBK.encode(text);
+        assert!(!unmappable, "{text}");
+        bytes.into_owned()
+    }
+
+    fn replace_bytes(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+        let mut replaced = Vec::new();
+        let mut kept_to = 0;
+        for at in memchr::memmem::find_iter(bytes, from) {
+            replaced.extend_from_slice(&bytes[kept_to..at]);
+            replaced.extend_from_slice(to);
+            kept_to = at + from.len();
+        }
+        replaced.extend_from_slice(&bytes[kept_to..]);
+        replaced
+    }
+
+    fn from_gbk(mut bytes: &[u8], lone: &str) -> String {
+        let mut text = String::new();
+        while let Some((&first, behind)) = bytes.split_first() {
+            bytes = behind;
+            if !Gbk::is_lead(first) {
+                text.push(char::from(first));
+                continue;
+            }
+            match bytes.split_first().and_then(|(&trail, _)| gbk().decode(first, trail)) {
+                Some(c) => text.push(c),
+                None => text.push_str(lone),
+            }
+            bytes = bytes.get(1..).unwrap_or_default();
+        }
+        text
+    }
+
+    /// Checks that `text` comes back from noise made with `table`.
+    fn check(text: &str, table: &str) {
+        for lone in ["?", "\u{FFFD}"] {
+            let noisy = litter(text, table, lone);
+            assert_ne!(noisy, text);
+            let fixes = find(&noisy, true);
+            assert_eq!(apply(&noisy, &fixes), text, "from {noisy}\n{fixes:?}");
+        }
+    }
+
+    #[test]
+    fn undoes_notes_behind_characters() {
+        check("我們沿著鐵路走了一個小時，終於看見車站的燈光。", "們鐵個時終見車燈");
+        check("圖書館(東館)今年6·18起開放，《紅樓夢》可借2冊。", "圖書館東開紅樓夢冊");
+    }
+
+    #[test]
+    fn undoes_notes_inside_characters() {
+        check("勞動獎章獲得者，他們在榮譽面前不驕傲。", "動務獎冊譽");
+    }
+
+    #[test]
+    fn keeps_what_a_writer_noted() {
+        for text in [
+            "汉字「進(jìn)」读作第四声。",
+            "单词：銀行(yínháng)，意思是bank。",
+            "Qué? (a) ¿Cómo está?é) 東京(とうきょう)",
+            "대한민국(大韓民國)은 (a)",
+        ] {
+            assert_eq!(find(text, true), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn keeps_the_kept_between_edits() {
+        let noisy = "(資料圖)室(黨支部)6·23風(fēng)災(zāi)“創(chuàng)A”會(huì )離開(kāi)了?";
+        assert_eq!(apply(noisy, &find(noisy, true)), "(資料圖)室(黨支部)6·23風災“創A”會離開了?");
+    }
+
+    fn noise() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("進(jìn)"),
+            Just("們?cè)"),
+            Just("獎(jiǎng)?wù)芦@"),
+            Just("?"),
+            Just("\u{FFFD}"),
+            Just("?wù)"),
+            Just("(jìn)"),
+            Just("（"),
+            Just("("),
+            Just(")"),
+            Just("jìn"),
+            Just("务"),
+            Just("\n"),
+            Just("W"),
+            Just("，"),
+            Just("！"),
+            Just("？"),
+            Just("?/p>"),
+            Just("在跇s"),
+            Just("申請(qǐng)?zhí)崆胺偶佟"),
+            Just("😀"),
+            Just("\u{E000}"),
+            Just("a)"),
+            Just(" "),
+            Just("國"),
+            Just("务"),
+            Just("\0"),
+            Just("\r"),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn finds_nothing_in_its_own_output(text in prop_oneof![noise(), any::<String>()], gated: bool) {
+            let fixes = find(&text, gated);
+            let mended = apply(&text, &fixes);
+            prop_assert!(fixes.iter().all(|fix| text[fix.span.clone()] != *fix.after));
+            prop_assert_eq!(find(&mended, gated), []);
+        }
+
+        #[test]
+        fn leaves_text_without_notes_alone(text in "[一-龥a-z?？()，。 ]{0,60}") {
+            prop_assume!(!text.contains(')'));
+            prop_assert_eq!(find(&text, false), []);
+        }
+    }
+}
