@@ -75,9 +75,9 @@ pub trait StageConfig:
     const ABOUT: &'static str;
     /// One entry of the list `stages:` in YAML, without the leading `- `. A test runs it.
     const EXAMPLE: &'static str;
-    /// Layers the stage can't do without.
+    /// Layers the stage can't do without, whatever its options.
     const READS: &'static [Layer];
-    /// Layers the stage fills or replaces.
+    /// Layers the stage fills or replaces, with some options or with all.
     const WRITES: &'static [Layer];
 
     /// Returns the layers read with these options; [`READS`](Self::READS) where options don't matter.

@@ -130,7 +130,7 @@ impl Stage for Decoder {
         // Set ahead of the verdict, so that the record of a quarantined document has the spots.
         doc.encoding = Some(document::Encoding {
             name: found.name(),
-            confidence: found.confidence,
+            confidence: (found.confidence * 1e4).round() / 1e4,
             method: found.method,
             malformed: decoded.malformed,
         });

@@ -66,14 +66,10 @@ impl StageConfig for Segment {
     const ABOUT: &'static str = "Cuts the text into words, with offsets and part of speech";
     const EXAMPLE: &'static str = "segment: {pos: true}";
     const READS: &'static [Layer] = &[Layer::Text];
-    const WRITES: &'static [Layer] = &[Layer::Tokens];
+    const WRITES: &'static [Layer] = &[Layer::Tokens, Layer::PartOfSpeech];
 
     fn writes(&self) -> Vec<Layer> {
-        let mut layers = Self::WRITES.to_vec();
-        if self.pos {
-            layers.push(Layer::PartOfSpeech);
-        }
-        layers
+        if self.pos { Self::WRITES.to_vec() } else { vec![Layer::Tokens] }
     }
 
     fn build(self, cx: &BuildContext) -> Result<Built, Vec<ConfigError>> {

@@ -125,12 +125,14 @@ impl Sources {
             group =
                 group.element(Snippet::source(text.as_str()).path(name.as_str()).annotation(mark));
         }
-        let mut groups = vec![group];
-        if let Some(help) = &diagnostic.help {
-            groups.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
-        }
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
-        renderer.render(&groups)
+        let Some(help) = &diagnostic.help else { return renderer.render(&[group]) };
+        let help = Group::with_title(Level::HELP.secondary_title(help.as_str()));
+        if diagnostic.span.is_some() {
+            return renderer.render(&[group, help]);
+        }
+        // Together they would be joined by a gutter, though there is no line to show.
+        renderer.render(&[group]) + "\n" + &renderer.render(&[help])
     }
 }
 

@@ -1,0 +1,59 @@
+//! The whole pipeline over a small corpus in five encodings; what comes out is kept in `snapshots`.
+
+use std::path::{Path, PathBuf};
+
+use hanmill::config::{self, Overrides};
+use hanmill::pipeline::RunOptions;
+
+const PIPELINE: &str = "\
+input: ['corpus/*.txt', 'corpus/*.jsonl']
+output: {path: unused, tokens: words}
+stages:
+  - decode
+  - repair
+  - convert: {config: t2s}
+  - segment: {pos: true}
+  - keywords: {top: 5}
+  - report: {title: 小语料}
+";
+
+fn run(threads: usize, output: PathBuf) {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let overrides =
+        Overrides { output: Some(output), threads: Some(threads), ..Overrides::default() };
+    let registry = hanmill::stages::registry();
+    let pipeline = config::check_text(&tests.join("golden.yaml"), PIPELINE, &registry, &overrides)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    pipeline.run(&RunOptions::default()).unwrap();
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    std::fs::read_to_string(folder.join(name)).unwrap()
+}
+
+#[test]
+fn the_corpus_is_milled_as_it_was() {
+    let out = tempfile::tempdir().unwrap();
+    run(2, out.path().to_owned());
+    for name in
+        ["documents.jsonl", "quarantine.jsonl", "dropped.jsonl", "keywords.csv", "summary.json"]
+    {
+        insta::assert_snapshot!(name, read(out.path(), name));
+    }
+    let manifest: serde_json::Value = serde_json::from_str(&read(out.path(), "run.json")).unwrap();
+    insta::assert_json_snapshot!("run.json", manifest["counts"]);
+}
+
+#[test]
+fn the_results_are_the_same_bytes_for_any_number_of_threads() {
+    let results = |threads| {
+        let out = tempfile::tempdir().unwrap();
+        run(threads, out.path().to_owned());
+        let names =
+            ["documents.jsonl", "quarantine.jsonl", "keywords.csv", "summary.json", "report.html"];
+        names.map(|name| read(out.path(), name))
+    };
+    let one = results(1);
+    assert!(results(2) == one);
+    assert!(results(8) == one);
+}
