@@ -79,8 +79,8 @@ pub struct Keywords {
     /// take in `ns`. Needs `pos: true` in `segment`. With none named, tfidf takes all, and textrank
     /// takes `[ns, n, vn, v]`.
     pub pos: Vec<String>,
-    /// Table of inverse document frequencies to use for jieba's: UTF-8, a word, a space and a number
-    /// on each line. Words that are not in it get the median.
+    /// Table of inverse document frequencies to use instead of jieba's: UTF-8, a word, a space and
+    /// a number on each line. Words that are not in it get the median.
     pub idf_file: Option<PathBuf>,
     /// Words that matter more or less, such as `{劳模: 2, 活动: 0.5}`: their weights are multiplied
     /// by the number, which is above 0 and at most 1000000. It brings back no word that is left out.
