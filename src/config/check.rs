@@ -205,11 +205,9 @@ fn missing_layer(
         let option = layer_option(able, layer).unwrap_or_default();
         return problem.help(format!("`{}` writes {layer} when told to{option}", able.name));
     }
-    let writers: Vec<&str> = registry
-        .iter()
-        .filter(|entry| entry.writes.contains(&layer))
-        .map(|entry| entry.name)
-        .collect();
+    // A stage that only changes a layer needs it as much as this one does.
+    let makes = |entry: &&Entry| entry.writes.contains(&layer) && !entry.reads.contains(&layer);
+    let writers: Vec<&str> = registry.iter().filter(makes).map(|entry| entry.name).collect();
     match writers[..] {
         [] => problem,
         [one] => problem.help(format!("put `{one}` ahead of it")),

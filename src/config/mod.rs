@@ -20,7 +20,7 @@ pub use yaml::{Key, Node, Span, Value};
 
 use crate::pipeline::{Pipeline, PipelineStage};
 use crate::registry::Registry;
-use crate::source::{self, Format, InputFile};
+use crate::source::{self, Format, InputError, InputFile};
 use diagnostic::{Diagnostic, Problems, Sources};
 
 /// What the command line sets over the pipeline file.
@@ -128,6 +128,28 @@ fn read(path: &Path) -> Result<String, Diagnostic> {
     })
 }
 
+/// Adds the name that was meant, if the folder holds one like it.
+fn meant_path(problem: Diagnostic, missing: &Path) -> Diagnostic {
+    let folder = missing.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let names: Vec<String> = std::fs::read_dir(folder.unwrap_or(Path::new(".")))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    let written = missing.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    match diagnostic::nearest(&written, &names) {
+        Some(name) => problem.label(format!("did you mean `{name}`?")),
+        None => problem.help("paths in a pipeline are relative to its folder"),
+    }
+}
+
+/// Said of a key that is `stages` but for a slip.
+const MEANT_STAGES: &str = "did you mean `stages`?";
+
 struct Checker<'a> {
     registry: &'a Registry,
     overrides: &'a Overrides,
@@ -168,6 +190,13 @@ impl Checker<'_> {
         let format = format.filter(|_| !files.is_empty());
         let stages = match named("stages") {
             Some(items) => check::stages(items, self.registry, base, format, &mut self.problems),
+            None if self
+                .problems
+                .iter()
+                .any(|problem| problem.label.as_deref() == Some(MEANT_STAGES)) =>
+            {
+                Vec::new()
+            }
             None => {
                 let end = Span { source, bytes: text.trim_end().len()..text.trim_end().len() };
                 let names = self.registry.iter().map(|entry| entry.name).collect::<Vec<_>>();
@@ -201,10 +230,10 @@ impl Checker<'_> {
                     let written = problem.message.split('`').nth(1).unwrap_or("").to_owned();
                     if problem.message.starts_with("unknown option")
                         && root.entry(&written).is_some()
-                        && let Some(word) = diagnostic::nearest(&written, &["stages"])
+                        && diagnostic::nearest(&written, &["stages"]).is_some()
                         && root.entry("stages").is_none()
                     {
-                        problem.label = Some(format!("did you mean `{word}`?"));
+                        problem.label = Some(MEANT_STAGES.to_owned());
                         problem.help = None;
                     }
                     self.problems.push(problem);
@@ -273,7 +302,11 @@ impl Checker<'_> {
                         Value::Seq(items) => items.get(at).unwrap_or(node).span.clone(),
                         _ => node.span.clone(),
                     });
-                    self.problems.push(Diagnostic { span, ..Diagnostic::error(message) });
+                    let problem = Diagnostic { span, ..Diagnostic::error(message) };
+                    self.problems.push(match &error {
+                        InputError::Missing(path) => meant_path(problem, path),
+                        _ => problem,
+                    });
                 }
             }
         }
