@@ -202,7 +202,7 @@ fn a_file_that_cannot_be_read_is_quarantined() {
     use std::os::unix::fs::PermissionsExt;
     let folder = corpus();
     let path = folder.path().join("texts/1.txt");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::read(&path).is_ok() {
         eprintln!("skipped: this user may read any file");
         return;

@@ -122,9 +122,9 @@ fn below(
     let except = std::fs::canonicalize(except).ok();
     let is_except =
         |entry: &DirEntry| except.is_some() && std::fs::canonicalize(entry.path()).ok() == except;
-    let is_wanted = |entry: &DirEntry| {
-        entry.depth() == 0 || !is_hidden(entry) && !(entry.file_type().is_dir() && is_except(entry))
-    };
+    let is_passed_over =
+        |entry: &DirEntry| is_hidden(entry) || entry.file_type().is_dir() && is_except(entry);
+    let is_wanted = |entry: &DirEntry| entry.depth() == 0 || !is_passed_over(entry);
     let walk = WalkDir::new(&root).follow_links(true).into_iter().filter_entry(is_wanted);
     let mut files = Vec::new();
     for entry in walk {
