@@ -5,6 +5,7 @@ pub mod decode;
 pub mod example;
 pub mod keywords;
 pub mod repair;
+pub mod report;
 pub mod segment;
 
 use crate::registry::Registry;
@@ -17,6 +18,7 @@ pub fn registry() -> Registry {
     registry.register::<convert::Convert>();
     registry.register::<segment::Segment>();
     registry.register::<keywords::Keywords>();
+    registry.register::<report::Report>();
     registry.register::<example::Example>();
     registry.set_template(include_str!("example.rs"));
     registry.set_starter(include_str!("../pipeline.yaml"));
