@@ -18,11 +18,11 @@ pub(super) const DISTINCT_WORDS: usize = 1 << 20;
 
 /// How many malformed spots are shown, of one document and of all.
 const MALFORMED_OF_ONE: usize = 3;
-const MALFORMED_OF_ALL: usize = 12;
+const MALFORMED_OF_ALL: usize = 6;
 
 /// How many repairs of a kind are shown, of one document and of all.
-const REPAIRS_OF_ONE: usize = 2;
-const REPAIRS_OF_ALL: usize = 5;
+const REPAIRS_OF_ONE: usize = 4;
+const REPAIRS_OF_ALL: usize = 8;
 
 /// How many keywords of a document are shown and marked.
 const KEYWORDS_OF_ONE: usize = 40;

@@ -60,7 +60,7 @@
       at = at < 0 && by < 0 ? places.length - 1 : (at + by + places.length) % places.length;
     } while (!shown(places[at]));
     var mark = places[at];
-    mark.closest("details").open = true;
+    for (var fold = mark.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     mark.classList.add("at");
     mark.scrollIntoView({ block: "center" });
     tell();
@@ -104,12 +104,16 @@
         if (!doc.hidden) left += 1;
       });
       $("n-shown").textContent = left;
+      if (wanted && $("more-documents")) $("more-documents").open = true;
       all(".nothing")[0].hidden = left > 0;
       if (chosen !== null) tell();
     };
     $("filter").addEventListener("input", filter);
-    $("open-all").addEventListener("click", function () { documents.forEach(function (doc) { doc.open = true; }); });
-    $("close-all").addEventListener("click", function () { documents.forEach(function (doc) { doc.open = false; }); });
+    var fold = function (open) {
+      return function () { all("#documents details").forEach(function (details) { details.open = open; }); };
+    };
+    $("open-all").addEventListener("click", fold(true));
+    $("close-all").addEventListener("click", fold(false));
   }
 
   // Paper shows what is folded away on the screen.
@@ -126,25 +130,27 @@
   var cloud = $("cloud");
   if (cloud && window.WordCloud && WordCloud.isSupported) {
     var tags = all("#tags li");
+    var font = getComputedStyle(root).getPropertyValue("--serif");
     cloud.hidden = false;
+    cloud.style.setProperty("--shift", baselineShift("600", font));
     var width = 0;
     var draw = function () {
       if (cloud.clientWidth === width || cloud.clientWidth === 0) return;
       width = cloud.clientWidth;
       var height = cloud.clientHeight;
       // The area that the words may take, spread over them by weight.
-      var sizes = tags.map(function (tag) { return Math.sqrt(Math.max(Number(tag.dataset.share), 40) / 1000); });
+      var sizes = tags.map(function (tag) { return Math.pow(Math.max(Number(tag.dataset.share), 40) / 1000, 0.7); });
       var wanted = tags.reduce(function (sum, tag, i) {
         return sum + Math.max(1, Array.from(tag.textContent).length) * sizes[i] * sizes[i] * 1.25;
       }, 0);
-      var largest = Math.min(Math.sqrt((width * height * 0.62) / wanted), height / 3.4, width / 5);
+      var largest = Math.min(Math.sqrt((width * height * 0.68) / wanted), height / 3.4, width / 5);
       var list = tags.map(function (tag, i) {
         return { word: tag.textContent, weight: Math.max(12, Math.round(largest * sizes[i])), attributes: { "data-word": tag.textContent, lang: "zh-Hans" } };
       });
       var level = new Map(tags.map(function (tag) { return [tag.textContent, tag.className]; }));
       WordCloud(cloud, {
         list: list,
-        fontFamily: getComputedStyle(root).getPropertyValue("--serif"),
+        fontFamily: font,
         fontWeight: "600",
         color: null,
         classes: function (word) { return level.get(word) + (word === chosen ? " on" : ""); },
@@ -166,6 +172,21 @@
       clearTimeout(timer);
       timer = setTimeout(draw, 150);
     }).observe(cloud);
+  }
+
+  // The layout measures words on a canvas, whose middle line is not that of a line of text. Returns
+  // what lies between the two, in em: without it, large words are drawn over their neighbours.
+  function baselineShift(weight, font) {
+    var size = 200;
+    var canvas = document.createElement("canvas").getContext("2d");
+    canvas.font = weight + " " + size + "px " + font;
+    var plain = canvas.measureText("磨");
+    canvas.textBaseline = "middle";
+    var middle = canvas.measureText("磨");
+    var onCanvas = plain.actualBoundingBoxAscent - middle.actualBoundingBoxAscent;
+    var inText = (plain.fontBoundingBoxAscent - plain.fontBoundingBoxDescent) / 2;
+    var shift = (onCanvas - inText) / size;
+    return Number.isFinite(shift) ? shift.toFixed(4) : "0";
   }
 
   // Where the reader is.
