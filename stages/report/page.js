@@ -132,7 +132,12 @@
     var tags = all("#tags li");
     var font = getComputedStyle(root).getPropertyValue("--serif");
     cloud.hidden = false;
-    cloud.style.setProperty("--shift", baselineShift("600", font));
+    // The library draws on a canvas only to see which room a word takes. It takes its whole box and
+    // a margin: else small words slip into the gaps of large ones, and neighbours read as one word.
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+      var em = parseFloat(/([\d.]+)px/.exec(this.font)[1]);
+      this.fillRect(x - em * 0.12, y - em * 0.5, this.measureText(text).width + em * 0.24, em * 1.06);
+    };
     var width = 0;
     var draw = function () {
       if (cloud.clientWidth === width || cloud.clientWidth === 0) return;
@@ -143,7 +148,7 @@
       var wanted = tags.reduce(function (sum, tag, i) {
         return sum + Math.max(1, Array.from(tag.textContent).length) * sizes[i] * sizes[i] * 1.25;
       }, 0);
-      var largest = Math.min(Math.sqrt((width * height * 0.68) / wanted), height / 3.4, width / 5);
+      var largest = Math.min(Math.sqrt((width * height * 0.6) / wanted), height / 4.2, width / 5);
       var list = tags.map(function (tag, i) {
         return { word: tag.textContent, weight: Math.max(12, Math.round(largest * sizes[i])), attributes: { "data-word": tag.textContent, lang: "zh-Hans" } };
       });
@@ -172,21 +177,6 @@
       clearTimeout(timer);
       timer = setTimeout(draw, 150);
     }).observe(cloud);
-  }
-
-  // The layout measures words on a canvas, whose middle line is not that of a line of text. Returns
-  // what lies between the two, in em: without it, large words are drawn over their neighbours.
-  function baselineShift(weight, font) {
-    var size = 200;
-    var canvas = document.createElement("canvas").getContext("2d");
-    canvas.font = weight + " " + size + "px " + font;
-    var plain = canvas.measureText("磨");
-    canvas.textBaseline = "middle";
-    var middle = canvas.measureText("磨");
-    var onCanvas = plain.actualBoundingBoxAscent - middle.actualBoundingBoxAscent;
-    var inText = (plain.fontBoundingBoxAscent - plain.fontBoundingBoxDescent) / 2;
-    var shift = (onCanvas - inText) / size;
-    return Number.isFinite(shift) ? shift.toFixed(4) : "0";
   }
 
   // Where the reader is.

@@ -440,6 +440,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates.set_auto_escape_callback(|_| AutoEscape::Html);
     templates.add_filter("n", thousands);
     templates.add_filter("plural", plural);
+    templates.add_filter("noun", noun);
     templates.add_filter("size", size);
     templates.add_filter("percent", percent);
     templates
@@ -586,7 +587,12 @@ fn thousands(n: u64) -> String {
 
 /// Writes `1 document`, `2 documents`.
 fn plural(n: u64, one: &str) -> String {
-    format!("{} {one}{}", thousands(n), if n == 1 { "" } else { "s" })
+    format!("{} {}", thousands(n), noun(n, one))
+}
+
+/// Writes `document` for one and `documents` for any other number.
+fn noun(n: u64, one: &str) -> String {
+    format!("{one}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Writes a number of bytes to one decimal, in units of 1000.
