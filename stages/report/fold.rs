@@ -123,8 +123,8 @@ pub(super) struct Shown {
     /// The beginning of the text.
     pub(super) text: String,
     pub(super) text_characters: u64,
-    /// The tokens that lie in `text` as a whole, in bytes; empty without tokens.
-    pub(super) tokens: Vec<Range<u32>>,
+    /// The tokens that lie in `text` as a whole, in bytes, if the document has tokens.
+    pub(super) tokens: Option<Vec<Range<u32>>>,
 }
 
 #[derive(Debug)]
@@ -280,18 +280,9 @@ impl RepairExample {
 
 /// Returns what stands on either side of a repair in the text as it is now.
 fn context(doc: &Document, repair: &Repair) -> Option<(String, String)> {
-    let spot = repair.start..repair.end;
     let revisions = doc.revisions();
-    let (i, after) = revisions.iter().enumerate().filter(|(_, r)| r.stage == REPAIR).find_map(
-        |(i, revision)| {
-            let edits: Vec<_> = revision.edits.iter().collect();
-            let at = edits.partition_point(|edit| edit.before.start < spot.start);
-            let edit = edits[at..].iter().find(|edit| edit.before == spot)?;
-            Some((i, to_usize(&edit.after)))
-        },
-    )?;
-    let later = Forward::new(&revisions[i + 1..]);
-    let span = later.around(after);
+    let repaired = revisions.iter().position(|revision| revision.stage == REPAIR)?;
+    let span = Forward::new(&revisions[repaired..]).around(to_usize(&(repair.start..repair.end)));
     let left = doc.text().get(..span.start)?;
     let right = doc.text().get(span.end..)?;
     let start = left.char_indices().rev().nth(CONTEXT_CHARS - 1).map_or(0, |(i, _)| i);
@@ -377,14 +368,15 @@ impl Shown {
                 .collect(),
             text: text[..cut].to_owned(),
             text_characters: characters.min(u64::from(limit_chars)),
-            tokens: doc
-                .tokens
-                .iter()
-                .filter(|token| token.end as usize <= cut)
-                .map(|token| token.start..token.end)
-                .collect(),
+            tokens: (!doc.tokens.is_empty()).then(|| tokens_until(doc, cut)),
         }
     }
+}
+
+/// Returns the spans of the tokens that end at the byte `cut` or before it.
+fn tokens_until(doc: &Document, cut: usize) -> Vec<Range<u32>> {
+    let whole = doc.tokens.iter().filter(|token| token.end as usize <= cut);
+    whole.map(|token| token.start..token.end).collect()
 }
 
 /// Counts the distinct words exactly up to [`DISTINCT_WORDS`], and then knows that there are more.

@@ -298,11 +298,8 @@ fn repairs(seen: &Seen) -> Repairs<'_> {
 
 /// Returns what was converted, with the most frequent replacements first, equal ones by code point.
 fn conversions(seen: &Seen) -> Conversions<'_> {
-    let mut replacements: Vec<_> = seen
-        .replacements
-        .iter()
-        .map(|(after, &count)| Replacement { after, count })
-        .collect();
+    let mut replacements: Vec<_> =
+        seen.replacements.iter().map(|(after, &count)| Replacement { after, count }).collect();
     replacements.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.after.cmp(b.after)));
     replacements.truncate(REPLACEMENTS);
     let changes = seen.conversions();
@@ -472,7 +469,7 @@ fn page_document<'a>(id: &'a str, shown: &'a Shown, corpus: &[&str]) -> PageDocu
             .map(|(word, count)| PageChip { word, count: *count })
             .collect(),
         // The one place that hands over HTML: `to_html` escapes.
-        html: Value::from_safe_string(to_html(&shown.text, &shown.tokens, &words)),
+        html: Value::from_safe_string(to_html(&shown.text, shown.tokens.as_deref(), &words)),
     }
 }
 
@@ -599,7 +596,9 @@ fn noun(n: u64, one: &str) -> String {
 fn size(bytes: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     match units.iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, name)) => format!("{}.{} {name}", thousands(bytes / unit), bytes % unit * 10 / unit),
+        Some((unit, name)) => {
+            format!("{}.{} {name}", thousands(bytes / unit), bytes % unit * 10 / unit)
+        }
         None => plural(bytes, "byte"),
     }
 }
