@@ -9,7 +9,10 @@
   // Language of the page: CSS follows the switch, the `lang` of the page follows here.
   function language(code) {
     root.lang = code === "zh" ? "zh-Hans" : "en";
+    // A placeholder can't hold both languages, as the rest of the page does.
+    if ($("filter")) $("filter").placeholder = document.querySelector(".filter ." + code).textContent;
   }
+  language($("ui-zh").checked ? "zh" : "en");
   if (root.dataset.language === "auto" && /^zh\b/i.test(navigator.language || "")) {
     $("ui-zh").checked = true;
     language("zh");
@@ -187,7 +190,7 @@
         if (link.hash === "#" + entry.target.id) link.classList.toggle("here", entry.isIntersecting);
       });
     });
-  }, { rootMargin: "-30% 0px -65% 0px" });
+  }, { rootMargin: "-30% 0px -70% 0px" });
   all("main > section").forEach(function (section) { spy.observe(section); });
 
   root.dataset.ready = "true";
