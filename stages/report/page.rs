@@ -476,13 +476,14 @@ fn page_document<'a>(id: &'a str, shown: &'a Shown, corpus: &[&str]) -> PageDocu
 fn page_keywords<'a>(summary: &Summary<'a>) -> Vec<PageKeyword<'a>> {
     let n = summary.keywords.len();
     let greatest = summary.keywords.iter().map(|k| k.weight).fold(0.0, f64::max);
+    let decimals = decimals(greatest);
     summary
         .keywords
         .iter()
         .map(|keyword| PageKeyword {
             rank: keyword.rank,
             word: keyword.word,
-            weight: weight(keyword.weight),
+            weight: format!("{:.decimals$}", keyword.weight),
             // `as` saturates, and takes what is no number as nothing.
             share: (keyword.weight / greatest * 1000.0).round().clamp(0.0, 1000.0) as u64,
             level: match (keyword.rank - 1) * 100 / n {
@@ -609,15 +610,10 @@ fn percent(share: f64) -> String {
     format!("{}.{}%", permille / 10, permille % 10)
 }
 
-/// Writes a weight to about four digits.
-fn weight(weight: f64) -> String {
-    match weight.abs() {
-        w if w >= 1000.0 => format!("{weight:.0}"),
-        w if w >= 100.0 => format!("{weight:.1}"),
-        w if w >= 10.0 => format!("{weight:.2}"),
-        w if w >= 0.001 || w == 0.0 => format!("{weight:.3}"),
-        _ => format!("{weight:.1e}"),
-    }
+/// Returns how many decimals give the greatest of some weights four digits.
+fn decimals(greatest: f64) -> usize {
+    // `as` saturates, and takes a logarithm that is no number as nothing.
+    (3.0 - greatest.log10().floor()).clamp(0.0, 8.0) as usize
 }
 
 #[cfg(test)]
@@ -630,6 +626,7 @@ mod tests {
         assert_eq!([1, 2].map(|n| plural(n, "word")), ["1 word", "2 words"]);
         assert_eq!([12, 1_990, 7_650_000].map(size), ["12 bytes", "1.9 kB", "7.6 MB"]);
         assert_eq!([1.0, 0.99999, 0.5].map(percent), ["100.0%", "99.9%", "50.0%"]);
-        assert_eq!([0.0, 0.1234, 12.345, 1e-5].map(weight), ["0.000", "0.123", "12.35", "1.0e-5"]);
+        assert_eq!([1234.5, 10.0, 9.99, 0.037, 1e-30].map(decimals), [0, 2, 3, 5, 8]);
+        assert_eq!([0.0, f64::INFINITY, f64::NAN].map(decimals), [8, 0, 0]);
     }
 }
