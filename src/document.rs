@@ -82,9 +82,11 @@ impl Document {
             text.len() as i64,
             "the edits of `{stage}` explain the new text"
         );
+        let old = self.text();
+        let replaced = edits.iter().filter_map(|edit| old.get(to_usize(&edit.before))).collect();
         self.text = Some(text);
         self.tokens.clear();
-        self.revisions.push(Revision { stage, edits });
+        self.revisions.push(Revision { stage, edits, replaced });
     }
 
     /// Returns what each stage changed in the text, in the order of the stages.
@@ -316,6 +318,25 @@ pub struct Revision {
     pub stage: &'static str,
     /// What it changed.
     pub edits: Edits,
+    /// The pieces of the old text that were replaced, end to end.
+    replaced: String,
+}
+
+impl Revision {
+    /// Iterates over the edits in the order of the text, each with the text it replaced.
+    pub fn replacements(&self) -> impl Iterator<Item = (&Edit, &str)> {
+        let mut start = 0;
+        self.edits.iter().map(move |edit| {
+            let end = start + edit.before.len();
+            let before = self.replaced.get(start..end).unwrap_or_default();
+            start = end;
+            (edit, before)
+        })
+    }
+}
+
+fn to_usize(span: &Range<u32>) -> Range<usize> {
+    span.start as usize..span.end as usize
 }
 
 /// Replacements that turn one text into the next, in order, without overlap.
@@ -486,6 +507,15 @@ mod tests {
             edits.push(before.clone(), *after_len);
         }
         edits
+    }
+
+    #[test]
+    fn a_revision_keeps_what_it_replaced() {
+        let mut doc = Document::from_text("a", "發展(zhǎn)與進步");
+        doc.revise("mend", "发展与进步".to_owned(), edits(&[(0..3, 3), (6..13, 0), (13..19, 6)]));
+        let replaced: Vec<&str> =
+            doc.revisions()[0].replacements().map(|(_, before)| before).collect();
+        assert_eq!(replaced, ["發", "(zhǎn)", "與進"]);
     }
 
     #[test]

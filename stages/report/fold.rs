@@ -55,8 +55,8 @@ pub struct Seen {
     pub(super) repaired_documents: u64,
     pub(super) repairs: BTreeMap<&'static str, RepairsSeen>,
     pub(super) changes: BTreeMap<&'static str, Changes>,
-    /// New text of conversions, and how often it came in.
-    pub(super) replacements: FxHashMap<String, u64>,
+    /// Old and new text of conversions, and how often the one became the other.
+    pub(super) replacements: FxHashMap<(String, String), u64>,
     pub(super) shown: First<Shown>,
 }
 
@@ -178,8 +178,8 @@ impl Seen {
             changes.edits += other.edits;
             changes.characters += other.characters;
         }
-        for (after, n) in from.replacements {
-            *self.replacements.entry(after).or_default() += n;
+        for (pair, n) in from.replacements {
+            *self.replacements.entry(pair).or_default() += n;
         }
         merge_first(&mut self.shown, from.shown, options.documents as usize);
     }
@@ -237,35 +237,38 @@ impl Seen {
 
     fn see_revisions(&mut self, doc: &Document) {
         let mut changed = HashSet::new();
-        for (i, Revision { stage, edits }) in doc.revisions().iter().enumerate() {
+        for (i, revision) in doc.revisions().iter().enumerate() {
+            let stage = revision.stage;
             let later = &doc.revisions()[i + 1..];
             let changes = self.changes.entry(stage).or_default();
             changes.documents += u64::from(changed.insert(stage));
-            changes.edits += edits.len() as u64;
+            changes.edits += revision.edits.len() as u64;
             let later = Forward::new(later);
-            for edit in edits.iter() {
+            for (edit, before) in revision.replacements() {
                 let Some(span) = later.span(to_usize(&edit.after)) else { continue };
                 let Some(after) = doc.text().get(span) else { continue };
                 changes.characters += count(after.chars());
-                if *stage == CONVERT {
-                    count_replacement(&mut self.replacements, after, edit.before.len());
+                if stage == CONVERT {
+                    count_replacement(&mut self.replacements, before, after);
                 }
             }
         }
     }
 }
 
-/// Counts what came in by a conversion of `before_bytes` bytes.
+/// Counts that a conversion turned `before` into `after`.
 ///
-/// Of a phrase that kept its length, characters are counted, so that the table stays as small as
-/// the script; of another phrase, the whole.
-fn count_replacement(table: &mut FxHashMap<String, u64>, after: &str, before_bytes: usize) {
-    if after.len() == before_bytes {
-        for character in after.chars() {
-            *table.entry(character.to_string()).or_default() += 1;
+/// Of a phrase that kept its length, the characters that changed are counted, so that the table
+/// stays as small as the script; of another phrase, the whole.
+fn count_replacement(table: &mut FxHashMap<(String, String), u64>, before: &str, after: &str) {
+    let mut add = |before: String, after: String| *table.entry((before, after)).or_default() += 1;
+    let short = |text: &str| text.chars().nth(REPLACEMENT_CHARS).is_none();
+    if before.chars().count() == after.chars().count() {
+        for (before, after) in before.chars().zip(after.chars()).filter(|(a, b)| a != b) {
+            add(before.to_string(), after.to_string());
         }
-    } else if !after.is_empty() && after.chars().nth(REPLACEMENT_CHARS).is_none() {
-        *table.entry(after.to_owned()).or_default() += 1;
+    } else if short(before) && short(after) {
+        add(before.to_owned(), after.to_owned());
     }
 }
 

@@ -126,6 +126,7 @@ struct Conversions<'a> {
 
 #[derive(Debug, Serialize)]
 struct Replacement<'a> {
+    before: &'a str,
     after: &'a str,
     count: u64,
 }
@@ -298,9 +299,12 @@ fn repairs(seen: &Seen) -> Repairs<'_> {
 
 /// Returns what was converted, with the most frequent replacements first, equal ones by code point.
 fn conversions(seen: &Seen) -> Conversions<'_> {
-    let mut replacements: Vec<_> =
-        seen.replacements.iter().map(|(after, &count)| Replacement { after, count }).collect();
-    replacements.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.after.cmp(b.after)));
+    let mut replacements: Vec<_> = seen
+        .replacements
+        .iter()
+        .map(|((before, after), &count)| Replacement { before, after, count })
+        .collect();
+    replacements.sort_by_key(|row| (Reverse(row.count), row.before, row.after));
     replacements.truncate(REPLACEMENTS);
     let changes = seen.conversions();
     Conversions {

@@ -127,11 +127,12 @@ fn shows_repairs_in_the_context_of_the_last_text() {
 }
 
 #[test]
-fn counts_conversions_by_new_character() {
+fn counts_conversions_by_character() {
     let summary = summary(&[mended(0), mended(1)]);
     let conversions = &summary["conversions"];
     assert_eq!(conversions["documents"], 2);
     assert_eq!(conversions["characters"], 4);
+    assert_eq!(conversions["replacements"][0]["before"], "進");
     assert_eq!(conversions["replacements"][0]["after"], "进");
     assert_eq!(conversions["replacements"][0]["count"], 4);
     assert_eq!(summary["changes"][1]["stage"], "repair");
