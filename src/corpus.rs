@@ -58,7 +58,7 @@ pub struct Counts {
 }
 
 /// One document that could not be worked on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Failure {
     /// Name of the document.
     pub id: String,
@@ -68,6 +68,9 @@ pub struct Failure {
     pub stage: String,
     /// Why, with the causes behind it.
     pub error: String,
+    /// The encoding and the malformed bytes, if a stage had found them by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<crate::document::Encoding>,
 }
 
 /// A keyword of the corpus as a whole.

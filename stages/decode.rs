@@ -419,13 +419,19 @@ fn sample(bytes: &[u8]) -> &[u8] {
 fn by_frequency(bytes: &[u8]) -> Detection {
     let sample = sample(bytes);
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    let to_the_end = sample.as_ptr_range().end == bytes.as_ptr_range().end;
-    detector.feed(sample, to_the_end);
+    // Never told that this is the end: a file may be cut within a character, and chardetng then rules
+    // out the encoding that the rest is written in.
+    detector.feed(sample, false);
     let mut encoding = detector.guess(None, Utf8Detection::Deny);
     if encoding == encoding_rs::GBK && has_four_byte_sequence(bytes) {
         encoding = encoding_rs::GB18030;
     }
 
+    // One malformed byte rules an encoding out for chardetng, and what is left then is one of the
+    // single-byte encodings, in which all bytes mean something.
+    if encoding.is_single_byte() {
+        encoding = damaged_chinese(sample).unwrap_or(encoding);
+    }
     let mut found = Detection::new(encoding, 0.0, "detected");
     let trial = decode(&mut sample.to_vec(), &found, false);
     let n_chars = trial.text.chars().filter(|c| !c.is_ascii()).count() as f64;
@@ -434,6 +440,41 @@ fn by_frequency(bytes: &[u8]) -> Detection {
     let trust = n_good / n_chars.max(1.0) * (n_good / (n_good + 10.0));
     found.confidence = if encoding.is_single_byte() { trust / 2.0 } else { trust };
     found
+}
+
+/// Recognizes GBK and Big5 with a few bytes damaged: nearly all of it is well-formed, and of the
+/// characters nearly all are common ones.
+fn damaged_chinese(sample: &[u8]) -> Option<&'static Encoding> {
+    // Rows of punctuation and of the common ideographs, in GB 2312 and in Big5. Other alphabets in
+    // single bytes, read as pairs, fall elsewhere or apart.
+    let is_common_gb = |pair: [u8; 2]| matches!(pair, [0xA1 | 0xA3 | 0xB0..=0xD7, 0xA1..=0xFE]);
+    let is_common_big5 =
+        |pair: [u8; 2]| matches!(pair, [0xA1 | 0xA4..=0xC6, 0x40..=0x7E | 0xA1..=0xFE]);
+    let share = |is_common: &dyn Fn([u8; 2]) -> bool| {
+        let (mut n_common, mut n_all) = (0, 0);
+        let mut rest = sample;
+        while let [first, ..] = *rest {
+            let n_bytes = match *rest {
+                _ if first.is_ascii() => 1,
+                [_, second, ..] if is_common([first, second]) => {
+                    n_common += 1;
+                    n_all += 1;
+                    2
+                }
+                // Whatever it is, it may be one stray byte; the next pair tells.
+                _ => {
+                    n_all += 1;
+                    1
+                }
+            };
+            rest = &rest[n_bytes..];
+        }
+        if n_common < 8 { 0.0 } else { f64::from(n_common) / f64::from(n_all) }
+    };
+    let (gb, big5) = (share(&is_common_gb), share(&is_common_big5));
+    let (encoding, share) =
+        if gb >= big5 { (encoding_rs::GBK, gb) } else { (encoding_rs::BIG5, big5) };
+    (share >= 0.9).then_some(encoding)
 }
 
 /// Tells whether GBK text has a sequence that only GB18030 knows.
@@ -816,6 +857,25 @@ mod tests {
         assert_eq!(doc.provenance().source_bytes(4..7), 7..9);
         let (doc, _) = run("{}", b"\xEF\xBB\xBFab");
         assert_eq!(doc.provenance().source_bytes(1..2), 4..5);
+    }
+
+    #[test]
+    fn a_stray_byte_does_not_make_chinese_latin() {
+        let simplified = "街口的修表铺开了三十年，修表的老人还在。豆浆很烫，油条刚出锅。";
+        for (label, page) in [("gbk", simplified), ("big5", PAGE)] {
+            let mut bytes = encode(label, page);
+            bytes.insert(24, 0xFF);
+            bytes.push(0xC4);
+            let (doc, _) = run("{}", &bytes);
+            assert_eq!(doc.encoding.as_ref().unwrap().name, label);
+            assert_eq!(doc.encoding.as_ref().unwrap().malformed.total, 2, "{}", doc.text());
+        }
+        let russian = "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему.";
+        for label in ["windows-1251", "koi8-r", "iso-8859-5", "ibm866"] {
+            let (doc, _) = run("{}", &encode(label, russian));
+            assert_ne!(doc.encoding.as_ref().unwrap().name, "gbk", "{label}");
+            assert_ne!(doc.encoding.as_ref().unwrap().name, "big5", "{label}");
+        }
     }
 
     proptest! {

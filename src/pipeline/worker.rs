@@ -78,6 +78,7 @@ impl Worker {
             source,
             stage: "source".into(),
             error,
+            encoding: None,
         })
     }
 
@@ -167,7 +168,13 @@ impl Worker {
 pub(super) struct Observations(Vec<(usize, Box<dyn Any + Send>)>);
 
 pub(super) fn failure(doc: &Document, stage: &str, error: String) -> Failure {
-    Failure { id: doc.id.clone(), source: doc.source.clone(), stage: stage.to_owned(), error }
+    Failure {
+        id: doc.id.clone(),
+        source: doc.source.clone(),
+        stage: stage.to_owned(),
+        error,
+        encoding: doc.encoding.clone(),
+    }
 }
 
 /// Runs a piece of a stage's code; its error, or its panic, comes back as a message with all causes.

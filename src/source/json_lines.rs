@@ -105,8 +105,15 @@ pub(super) fn load(line: &[u8], source: SourceRef) -> Result<Document, DocumentE
             source.byte_offset + error.valid_up_to() as u64
         ))
     })?;
-    let Object(entries) = serde_json::from_str(text)
-        .map_err(|error| DocumentError::new("the line is no JSON object").caused_by(error))?;
+    let Object(entries) = serde_json::from_str(text.trim_end()).map_err(|error| {
+        // The parser counts lines within this one, which would only mislead.
+        let message = error.to_string();
+        let what = message.split(" at line ").next().unwrap_or(&message);
+        DocumentError::new(format!(
+            "the line is no JSON object: {what} at column {}",
+            error.column()
+        ))
+    })?;
     let mut doc = Document::default();
     let mut body = None;
     for (name, value) in entries {
@@ -254,7 +261,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_line_is_said() {
-        assert_eq!(loaded("[1]").unwrap_err(), "the line is no JSON object");
+        assert_eq!(
+            loaded("{\"text\": \n").unwrap_err(),
+            "the line is no JSON object: EOF while parsing a value at column 8"
+        );
+        assert!(loaded("[1]").unwrap_err().starts_with("the line is no JSON object: "));
         assert_eq!(
             loaded(r#"{"content":"x","url":1}"#).unwrap_err(),
             "the object has no field `text`; its other fields: content, url"

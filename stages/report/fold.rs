@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-use hanmill::document::{Document, Edits, Repair, Revision};
+use hanmill::document::{Document, Edit, Edits, Repair, Revision};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Report;
@@ -322,6 +322,12 @@ struct Moved {
     touched: bool,
 }
 
+/// Returns where a place within a replacement is now, if that kept its length, as conversions do.
+fn within(edit: &Edit, at: usize) -> Option<usize> {
+    let kept_length = edit.before.len() == edit.after.len();
+    kept_length.then(|| edit.after.start as usize + at - edit.before.start as usize)
+}
+
 fn shift(edits: &Edits, span: &Range<usize>) -> Moved {
     let edits = edits.iter().as_slice();
     let first = edits.partition_point(|edit| edit.before.end as usize <= span.start);
@@ -334,12 +340,14 @@ fn shift(edits: &Edits, span: &Range<usize>) -> Moved {
     let touched = first < end;
     let start = match edits.get(first) {
         Some(edit) if touched && (edit.before.start as usize) < span.start => {
-            edit.after.start as usize
+            within(edit, span.start).unwrap_or(edit.after.start as usize)
         }
         _ => moved(span.start, grown(first)),
     };
     let stop = match edits.get(end.wrapping_sub(1)) {
-        Some(edit) if touched && edit.before.end as usize > span.end => edit.after.end as usize,
+        Some(edit) if touched && edit.before.end as usize > span.end => {
+            within(edit, span.end).unwrap_or(edit.after.end as usize)
+        }
         _ => moved(span.end, grown(end.max(first))),
     };
     Moved { span: start..stop.max(start), touched }
