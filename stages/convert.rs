@@ -8,10 +8,14 @@
 //! a clause character by character. Where a clause grew or shrank, as with the phrases of Taiwan
 //! and Hong Kong, a shortest edit script aligns it.
 
+use std::io::Read;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use opencc_fmmseg::{OpenCC, OpenccConfig};
+use flate2::read::GzDecoder;
+use opencc_fmmseg::{
+    CustomDictMode, CustomDictSpec, DictSlot, DictionaryMaxlength, OpenCC, OpenccConfig,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
@@ -124,13 +128,74 @@ impl<C: Conversion> Stage for Converter<C> {
 
 struct Native(Config);
 
-/// The dictionaries of every conversion, which take a fraction of a second to load.
-static DICTIONARIES: LazyLock<OpenCC> = LazyLock::new(|| {
-    let mut opencc = OpenCC::new();
+/// The dictionaries of OpenCC 1.4.2; see `data/opencc/README.md`.
+const PACKED: &[u8] = include_bytes!("../data/opencc/dictionaries.txt.gz");
+
+/// The converter of every conversion, made when the first document needs it.
+///
+/// opencc-fmmseg brings dictionaries of its own, which convert more than OpenCC's do, such as every
+/// 著 to 着; these are OpenCC's.
+static OPENCC: LazyLock<OpenCC> = LazyLock::new(|| {
+    let mut text = String::new();
+    GzDecoder::new(PACKED).read_to_string(&mut text).expect("the built-in dictionaries unpack");
+    let dictionaries = DictionaryMaxlength::default()
+        .with_custom_dicts(&unpack(&text))
+        .expect("pairs in memory can be read");
+    let mut opencc = OpenCC::from_dictionary(dictionaries);
     // Documents are converted in parallel already.
     opencc.set_parallel(false);
     opencc
 });
+
+/// Reads the dictionaries, each behind its name in brackets.
+///
+/// # Panics
+/// If they are not those that are built in.
+fn unpack(text: &str) -> Vec<CustomDictSpec> {
+    let mut dictionaries = Vec::new();
+    for section in text.split('[').skip(1) {
+        let (name, lines) = section.split_once("]\n").expect("a name ends with a bracket");
+        let pairs = lines.lines().map(|line| {
+            let (word, value) = line.split_once('\t').expect("a word has a value");
+            (word.to_owned(), value.to_owned())
+        });
+        dictionaries.push(CustomDictSpec {
+            slot: slot(name),
+            pairs: pairs.collect(),
+            mode: CustomDictMode::Append,
+        });
+    }
+    dictionaries
+}
+
+/// Returns where opencc-fmmseg keeps OpenCC's dictionary `name`.
+///
+/// Two stand in one place. OpenCC looks both up, and no word is in both with two meanings but for
+/// the characters of `TSCharactersExt`, which win there and here, where they come later.
+fn slot(name: &str) -> DictSlot {
+    match name {
+        "HKPhrases" => DictSlot::HKPhrases,
+        "HKPhrasesRev" => DictSlot::HKPhrasesRev,
+        "HKVariants" => DictSlot::HKVariants,
+        "HKVariantsPhrases" => DictSlot::HKVariantsPhrases,
+        "HKVariantsRev" => DictSlot::HKVariantsRev,
+        "HKVariantsRevPhrases" => DictSlot::HKVariantsRevPhrases,
+        "JPShinjitaiCharacters" => DictSlot::JPSCharacters,
+        "JPShinjitaiCharactersRev" => DictSlot::JPSCharactersRev,
+        "JPShinjitaiPhrases" => DictSlot::JPSPhrases,
+        "STCharacters" => DictSlot::STCharacters,
+        "STPhrases" | "STPhrases_GeneratedFromRegionalPhrases" => DictSlot::STPhrases,
+        "TSCharacters" | "TSCharactersExt" => DictSlot::TSCharacters,
+        "TSPhrases" => DictSlot::TSPhrases,
+        "TWPhrases" => DictSlot::TWPhrases,
+        "TWPhrasesRev" => DictSlot::TWPhrasesRev,
+        "TWVariants" => DictSlot::TWVariants,
+        "TWVariantsPhrases" => DictSlot::TWVariantsPhrases,
+        "TWVariantsRev" => DictSlot::TWVariantsRev,
+        "TWVariantsRevPhrases" => DictSlot::TWVariantsRevPhrases,
+        _ => panic!("OpenCC has no dictionary `{name}`"),
+    }
+}
 
 impl Conversion for Native {
     fn convert(&self, text: &str) -> Result<String, DocumentError> {
@@ -154,10 +219,10 @@ impl Conversion for Native {
         };
         // OpenCC 1.4 begins each conversion by this: 金 as U+F90A becomes the usual U+91D1.
         if has_compatibility_ideograph(text) {
-            let text = DICTIONARIES.normalize_compat(text);
-            return Ok(DICTIONARIES.convert_with_config(&text, config, false));
+            let text = OPENCC.normalize_compat(text);
+            return Ok(OPENCC.convert_with_config(&text, config, false));
         }
-        Ok(DICTIONARIES.convert_with_config(text, config, false))
+        Ok(OPENCC.convert_with_config(text, config, false))
     }
 }
 
@@ -427,6 +492,15 @@ mod tests {
         check("t2s", "乾隆年間，天氣乾燥。", "乾隆年间，天气干燥。");
         check("t2s", "皇后在後面。", "皇后在后面。");
         check("s2t", "皇后在后面。", "皇后在後面。");
+    }
+
+    #[test]
+    fn goes_by_the_dictionaries_of_opencc() {
+        // 著 and 牠 are not simplified, and 蹻 is, beyond the first plane.
+        check("t2s", "保存著牠", "保存著牠");
+        check("t2s", "莊蹻", "庄𫏋");
+        check("s2t", "口吃吃饭", "口吃喫飯");
+        check("t2hk", "這裏", "這裏");
     }
 
     #[test]
