@@ -688,6 +688,17 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "opencc")]
+    #[test]
+    fn both_backends_agree() {
+        let text = "乾隆年間，天氣乾燥。打进制胜一球，十进制的软件。部落格的軟體\0在這裏";
+        for config in ["t2s", "s2t", "s2tw", "s2twp", "s2hkp", "t2jp", "tw2sp", "hk2s"] {
+            let native = convert(&format!("config: {config}"), text);
+            let opencc = convert(&format!("{{config: {config}, backend: opencc}}"), text);
+            assert_eq!(native.text(), opencc.text(), "{config}");
+        }
+    }
+
     /// Phrases that grow, shrink, change or stay, with marks, Latin and rare characters between.
     fn any_text() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
