@@ -3,15 +3,23 @@
 //! The conversions and their names are OpenCC's. 乾燥 becomes 干燥 while 乾隆 stays, because whole
 //! phrases are looked up before characters.
 //!
+//! The native backend gives what OpenCC 1.4.2 gives, with one known exception: the few names that
+//! OpenCC has with a hyphen inside, such as 里姆斯基-科萨科夫, are converted part by part.
+//!
 //! A backend returns the new text and nothing else, so what it changed is found by comparing the
 //! two texts: clause by clause between punctuation marks, which no conversion touches, and within
 //! a clause character by character. Where a clause grew or shrank, as with the phrases of Taiwan
 //! and Hong Kong, a shortest edit script aligns it.
 
+use std::io::Read;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use opencc_fmmseg::{OpenCC, OpenccConfig};
+use flate2::read::GzDecoder;
+use opencc_fmmseg::{
+    CustomDictMode, CustomDictSpec, DictSlot, DictionaryMaxlength, OpenCC, OpenccConfig,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
@@ -124,13 +132,75 @@ impl<C: Conversion> Stage for Converter<C> {
 
 struct Native(Config);
 
-/// The dictionaries of every conversion, which take a fraction of a second to load.
-static DICTIONARIES: LazyLock<OpenCC> = LazyLock::new(|| {
-    let mut opencc = OpenCC::new();
+/// The dictionaries of OpenCC 1.4.2; see `data/opencc/README.md`.
+const PACKED: &[u8] = include_bytes!("../data/opencc/dictionaries.txt.gz");
+
+/// The converter of every conversion, made when the first document needs it.
+///
+/// opencc-fmmseg brings dictionaries of its own, which convert more than OpenCC's do, such as every
+/// 著 to 着; these are OpenCC's.
+static OPENCC: LazyLock<OpenCC> = LazyLock::new(|| {
+    let dictionaries = dictionaries(&unpacked())
+        .map(|(name, words)| CustomDictSpec {
+            slot: slot(name),
+            pairs: words.lines().map(pair).collect(),
+            mode: CustomDictMode::Append,
+        })
+        .collect::<Vec<_>>();
+    let dictionaries = DictionaryMaxlength::default()
+        .with_custom_dicts(&dictionaries)
+        .expect("pairs in memory can be read");
+    let mut opencc = OpenCC::from_dictionary(dictionaries);
     // Documents are converted in parallel already.
     opencc.set_parallel(false);
     opencc
 });
+
+fn unpacked() -> String {
+    let mut text = String::new();
+    GzDecoder::new(PACKED).read_to_string(&mut text).expect("the built-in dictionaries unpack");
+    text
+}
+
+/// Iterates over the names of the dictionaries in `text` and their lines.
+fn dictionaries(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let sections = text.split('[').skip(1);
+    sections.map(|section| section.split_once("]\n").expect("a name ends with a bracket"))
+}
+
+fn pair(line: &str) -> (String, String) {
+    let (word, value) = line.split_once('\t').expect("a word has a value");
+    (word.to_owned(), value.to_owned())
+}
+
+/// Returns where opencc-fmmseg keeps OpenCC's dictionary `name`.
+///
+/// Two stand in one place. OpenCC looks both up, and no word is in both with two meanings but for
+/// the characters of `TSCharactersExt`, which win there and here, where they come later.
+fn slot(name: &str) -> DictSlot {
+    match name {
+        "HKPhrases" => DictSlot::HKPhrases,
+        "HKPhrasesRev" => DictSlot::HKPhrasesRev,
+        "HKVariants" => DictSlot::HKVariants,
+        "HKVariantsPhrases" => DictSlot::HKVariantsPhrases,
+        "HKVariantsRev" => DictSlot::HKVariantsRev,
+        "HKVariantsRevPhrases" => DictSlot::HKVariantsRevPhrases,
+        "JPShinjitaiCharacters" => DictSlot::JPSCharacters,
+        "JPShinjitaiCharactersRev" => DictSlot::JPSCharactersRev,
+        "JPShinjitaiPhrases" => DictSlot::JPSPhrases,
+        "STCharacters" => DictSlot::STCharacters,
+        "STPhrases" | "STPhrases_GeneratedFromRegionalPhrases" => DictSlot::STPhrases,
+        "TSCharacters" | "TSCharactersExt" => DictSlot::TSCharacters,
+        "TSPhrases" => DictSlot::TSPhrases,
+        "TWPhrases" => DictSlot::TWPhrases,
+        "TWPhrasesRev" => DictSlot::TWPhrasesRev,
+        "TWVariants" => DictSlot::TWVariants,
+        "TWVariantsPhrases" => DictSlot::TWVariantsPhrases,
+        "TWVariantsRev" => DictSlot::TWVariantsRev,
+        "TWVariantsRevPhrases" => DictSlot::TWVariantsRevPhrases,
+        _ => panic!("OpenCC has no dictionary `{name}`"),
+    }
+}
 
 impl Conversion for Native {
     fn convert(&self, text: &str) -> Result<String, DocumentError> {
@@ -153,11 +223,107 @@ impl Conversion for Native {
             Config::Jp2t => OpenccConfig::Jp2t,
         };
         // OpenCC 1.4 begins each conversion by this: 金 as U+F90A becomes the usual U+91D1.
-        if has_compatibility_ideograph(text) {
-            let text = DICTIONARIES.normalize_compat(text);
-            return Ok(DICTIONARIES.convert_with_config(&text, config, false));
+        let usual = has_compatibility_ideograph(text).then(|| OPENCC.normalize_compat(text));
+        let text = usual.as_deref().unwrap_or(text);
+        let convert = |text: &str| OPENCC.convert_with_config(text, config, false);
+        Ok(match self.0.phrases() {
+            None => convert(text),
+            Some(phrases) => phrases.convert_apart(text, convert),
+        })
+    }
+}
+
+impl Config {
+    /// Returns the phrases that OpenCC cuts the text at before it converts in two steps, so that
+    /// the second step finds no words across them: 进制胜一球 has no 进制 beside 制胜.
+    fn phrases(self) -> Option<&'static Phrases> {
+        static SIMPLIFIED: LazyLock<Phrases> =
+            LazyLock::new(|| Phrases::of(&["STPhrases", "STPhrases_GeneratedFromRegionalPhrases"]));
+        static TRADITIONAL: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&["TSPhrases"]));
+        match self {
+            Self::S2tw | Self::S2twp | Self::S2hk | Self::S2hkp => Some(&SIMPLIFIED),
+            Self::Tw2s | Self::Tw2sp | Self::Hk2s | Self::Hk2sp => Some(&TRADITIONAL),
+            Self::T2s | Self::S2t | Self::T2tw | Self::T2hk | Self::T2jp => None,
+            Self::Tw2t | Self::Hk2t | Self::Jp2t => None,
         }
-        Ok(DICTIONARIES.convert_with_config(text, config, false))
+    }
+}
+
+/// A set of phrases that finds the longest one at a place.
+#[derive(Default)]
+struct Phrases {
+    words: FxHashSet<Box<str>>,
+    /// Lengths in bytes of the phrases that begin with a character, longest first.
+    lengths: FxHashMap<char, Vec<usize>>,
+}
+
+impl Phrases {
+    fn of(names: &[&str]) -> Self {
+        let mut phrases = Self::default();
+        let text = unpacked();
+        for (_, words) in dictionaries(&text).filter(|(name, _)| names.contains(name)) {
+            for word in words.lines().filter_map(|line| line.split('\t').next()) {
+                phrases.words.insert(word.into());
+                let first = word.chars().next().expect("no word is empty");
+                phrases.lengths.entry(first).or_default().push(word.len());
+            }
+        }
+        for lengths in phrases.lengths.values_mut() {
+            lengths.sort_unstable_by(|a, b| b.cmp(a));
+            lengths.dedup();
+        }
+        phrases
+    }
+
+    /// Returns the length in bytes of the longest phrase that `text` begins with.
+    fn longest_at(&self, text: &str) -> Option<usize> {
+        let lengths = self.lengths.get(&text.chars().next()?)?;
+        lengths
+            .iter()
+            .copied()
+            .find(|&len| text.get(..len).is_some_and(|word| self.words.contains(word)))
+    }
+
+    /// Converts each phrase, and what stands between two phrases, on its own.
+    fn convert_apart(&self, text: &str, convert: impl Fn(&str) -> String) -> String {
+        // A character that the converter finds no words across, put between the pieces, makes one
+        // call do for all. It must be one that the text doesn't have.
+        let fence = ['|', '~', '\\', '^', '{', '}', '_', '︒', '︔', '﹈', '︴', '︾']
+            .into_iter()
+            .find(|&fence| !text.contains(fence));
+        let mut fenced = String::with_capacity(text.len() + text.len() / 4);
+        let mut converted = String::new();
+        self.for_each_piece(text, |piece| match fence {
+            Some(fence) => {
+                fenced.push_str(piece);
+                fenced.push(fence);
+            }
+            None => converted.push_str(&convert(piece)),
+        });
+        if let Some(fence) = fence {
+            converted = convert(&fenced);
+            converted.retain(|c| c != fence);
+        }
+        converted
+    }
+
+    fn for_each_piece<'a>(&self, text: &'a str, mut each: impl FnMut(&'a str)) {
+        let (mut start, mut at) = (0, 0);
+        while let Some(c) = text[at..].chars().next() {
+            if let Some(len) = self.longest_at(&text[at..]) {
+                if start < at {
+                    each(&text[start..at]);
+                }
+                each(&text[at..at + len]);
+                at += len;
+                start = at;
+            } else {
+                at += c.len_utf8();
+            }
+        }
+        if start < at {
+            each(&text[start..]);
+        }
     }
 }
 
@@ -430,10 +596,29 @@ mod tests {
     }
 
     #[test]
+    fn goes_by_the_dictionaries_of_opencc() {
+        // 著 and 牠 are not simplified, and 蹻 is, beyond the first plane.
+        check("t2s", "保存著牠", "保存著牠");
+        check("t2s", "莊蹻", "庄𫏋");
+        check("s2t", "口吃吃饭", "口吃喫飯");
+        check("t2hk", "這裏", "這裏");
+    }
+
+    #[test]
     fn a_p_changes_words_too() {
         check("s2tw", "打印机的软件", "打印機的軟件");
         check("s2twp", "打印机的软件", "印表機的軟體");
         check("tw2sp", "部落格的軟體", "博客的软件");
+    }
+
+    #[test]
+    fn a_second_step_finds_no_words_across_phrases() {
+        // 进制 would become 進位制, but 制胜 is a phrase of its own.
+        check("s2twp", "打进制胜一球", "打進制勝一球");
+        check("s2twp", "十进制", "十進位制");
+        // Also where the text has every character that could keep phrases apart.
+        let fences = "|~\\^{}_︒︔﹈︴︾";
+        check("s2twp", &format!("打进制胜一球{fences}"), &format!("打進制勝一球{fences}"));
     }
 
     #[test]
@@ -500,6 +685,17 @@ mod tests {
             let error = built.unwrap_err().remove(0);
             assert_eq!(error.option.as_deref(), Some("backend"));
             assert!(error.help.unwrap().contains("--features opencc"));
+        }
+    }
+
+    #[cfg(feature = "opencc")]
+    #[test]
+    fn both_backends_agree() {
+        let text = "乾隆年間，天氣乾燥。打进制胜一球，十进制的软件。部落格的軟體\0在這裏";
+        for config in ["t2s", "s2t", "s2tw", "s2twp", "s2hkp", "t2jp", "tw2sp", "hk2s"] {
+            let native = convert(&format!("config: {config}"), text);
+            let opencc = convert(&format!("{{config: {config}, backend: opencc}}"), text);
+            assert_eq!(native.text(), opencc.text(), "{config}");
         }
     }
 
