@@ -206,6 +206,7 @@ fn nothing_in_a_document_becomes_markup() {
         source: SourceRef::default(),
         stage: HOSTILE.to_owned(),
         error: HOSTILE.to_owned(),
+        encoding: None,
     };
     let run = Run {
         counts: &counts,
