@@ -23,10 +23,13 @@ use crate::stages::repair::gbk::{Gbk, gbk};
 const WIDTH: usize = 160;
 
 /// Readings so much less likely than the best, in natural logarithms, are given up.
-const MARGIN: f32 = 20.0;
+const MARGIN: f32 = 16.0;
 
 /// Pieces after which a search settles for the best it has: some sentences.
 const MAX_PIECES: usize = 400;
+
+/// What a character behind another costs a reading at least, as good as always.
+const AT_LEAST_TO_COME: f32 = 5.0;
 
 /// Private-use pairs are looked for only behind so many of the best readings.
 const VANISHING_WIDTH: usize = 4;
@@ -37,7 +40,7 @@ const GAP_WIDTH: usize = 24;
 // What a reading pays, in natural logarithms, for what the model of characters can't weigh.
 
 /// A torn note is really text.
-const TORN_IS_TEXT: f32 = -18.0;
+const TORN_IS_TEXT: f32 = -14.0;
 /// A note on a character that isn't read so.
 const NOTE_MISPLACED: f32 = -8.0;
 /// The mark stands for the whole character that the note is on.
@@ -79,19 +82,22 @@ pub struct Solution {
 
 /// Work that searches may still do in a text, counted in readings tried.
 ///
-/// Bounds the time that any text can take: a reading costs a few look-ups, some 50 ns.
+/// Bounds the time that any text can take: a reading costs a few look-ups, less than 100 ns, so
+/// that no text is searched for longer than about five seconds.
 #[derive(Debug)]
 pub struct Budget(u64);
 
 impl Budget {
-    /// Readings for each byte of a text. Prose that is littered all over takes a third of it.
-    const PER_BYTE: u64 = 100;
+    /// Readings for each byte of a text. Prose with a note in every gap takes 13, an article 1.
+    const PER_BYTE: u64 = 40;
     /// Readings in addition, so that a short text gets its searches.
     const AT_LEAST: u64 = 100_000;
+    /// Readings for a text of any length.
+    const AT_MOST: u64 = 50_000_000;
 
     /// Makes the budget of a text of `text_bytes` bytes.
     pub fn for_text(text_bytes: usize) -> Self {
-        Self(Self::AT_LEAST + text_bytes as u64 * Self::PER_BYTE)
+        Self((Self::AT_LEAST + text_bytes as u64 * Self::PER_BYTE).min(Self::AT_MOST))
     }
 
     fn spend(&mut self, n_readings: u64) -> Result<(), Exhausted> {
@@ -447,7 +453,10 @@ fn vanish(next: &mut Next, parent: usize, reading: &Reading, bytes: &[u8]) {
     for of_lead in gbk().private_pairs().chunk_by(|a, b| a[0] == b[0]) {
         next.n_tried += 1;
         let whole = Draft::of(reading, VANISHED).feed(of_lead[0][0]);
-        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor) else { continue };
+        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor + AT_LEAST_TO_COME)
+        else {
+            continue;
+        };
         for &[_, lead] in of_lead {
             next.put(parent, whole.feed(lead).and_then(|draft| draft.feed_all(bytes)));
         }
@@ -462,7 +471,10 @@ fn vanish_torn(next: &mut Next, parent: usize, reading: &Reading, note: &str) {
     for of_lead in gbk().private_pairs().chunk_by(|a, b| a[0] == b[0]) {
         next.n_tried += 1;
         let whole = Draft::of(reading, VANISHED).feed(of_lead[0][0]);
-        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor) else { continue };
+        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor + AT_LEAST_TO_COME)
+        else {
+            continue;
+        };
         for pair in pairs_read(note) {
             if of_lead.iter().any(|&[_, lead]| lead == pair[0]) {
                 next.put(parent, whole.feed_all(pair));

@@ -228,10 +228,12 @@ mod tests {
         while let Some((&first, behind)) = bytes.split_first() {
             bytes = behind;
             if !Gbk::is_lead(first) {
-                text.push(char::from(first));
+                text.push(if first == 0x80 { '€' } else { char::from(first) });
                 continue;
             }
             match bytes.split_first().and_then(|(&trail, _)| gbk().decode(first, trail)) {
+                // Private-use characters don't live long in crawled text.
+                Some('\u{E000}'..='\u{F8FF}') => {}
                 Some(c) => text.push(c),
                 None => text.push_str(lone),
             }
@@ -259,6 +261,34 @@ mod tests {
     #[test]
     fn undoes_notes_inside_characters() {
         check("勞動獎章獲得者，他們在榮譽面前不驕傲。", "動務獎冊譽");
+    }
+
+    #[test]
+    fn undoes_notes_on_a_byte_that_passes_for_a_letter() {
+        // 瓜 ends in CF, and CF 4E is 螻.
+        check("他把西瓜N號種子帶回了農場。", "螻號種帶農場");
+        // 個 ends in 80, which decodes to a euro sign by itself; 每 ends in BF, and BF 82 is 總.
+        check("他每個星期去鄉下兩個晚上。", "總個鄉兩");
+    }
+
+    #[test]
+    fn undoes_damage_that_lost_more_than_a_byte() {
+        // 向專 holds F28C, which is 驅; out of step 利部 then holds FBB2, a private-use pair.
+        check("工程師向專利部門提出了申請。", "驅師請");
+        // The last byte of 海 took the `<` along.
+        check("他們在上海</p>", "冊");
+    }
+
+    #[test]
+    fn keeps_tags() {
+        let cut = "我們(men)進(jìn)入會(huì)議(yì)室。</p>";
+        assert_eq!(apply(cut, &find(cut, true)), "我們進入會議室。</p>");
+    }
+
+    #[test]
+    fn gives_up_on_a_text_that_takes_too_long() {
+        let hostile = "們?cè)".repeat(20_000);
+        assert_eq!(find(&hostile, false), []);
     }
 
     #[test]
