@@ -91,7 +91,7 @@ impl Budget {
     /// Readings for each byte of a text. Prose with a note in every gap takes 13, an article 1.
     const PER_BYTE: u64 = 40;
     /// Readings in addition, so that a short text gets its searches.
-    const AT_LEAST: u64 = 100_000;
+    const AT_LEAST: u64 = 400_000;
     /// Readings for a text of any length.
     const AT_MOST: u64 = 50_000_000;
 

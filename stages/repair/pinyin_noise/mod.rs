@@ -280,6 +280,21 @@ mod tests {
     }
 
     #[test]
+    fn restores_a_whole_article() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds/000_106a0ca7130734c8.txt");
+        let article = std::fs::read_to_string(path).unwrap();
+        let mended = apply(&article, &find(&article, true));
+        for kept in ["五一勞動獎章獲得者", "他們在榮譽面前", "(資料圖)", "6·23風災", "創A”"]
+        {
+            assert!(mended.contains(kept), "{kept}");
+        }
+        assert!(mended.contains("“勞模創新工作室(黨支部)”"));
+        assert_eq!(mended.matches('(').count(), 2);
+        assert_eq!(mended.matches(['?', '@']).count(), 0);
+        assert_eq!(find(&mended, false), []);
+    }
+
+    #[test]
     fn keeps_tags() {
         let cut = "我們(men)進(jìn)入會(huì)議(yì)室。</p>";
         assert_eq!(apply(cut, &find(cut, true)), "我們進入會議室。</p>");
