@@ -18,12 +18,22 @@ static DICTIONARY: &[u8] =
 /// start of any other. Characters are looked up by their simplified form, so text of either
 /// script is scored.
 pub struct CharModel {
-    /// Counts of each character of the Basic Multilingual Plane.
-    chars: Vec<CharCounts>,
-    /// How often the second character follows the first within a word.
-    inner: FxHashMap<(u16, u16), u32>,
-    /// Occurrences of all words.
-    n_words: f32,
+    /// Chances of each character of the Basic Multilingual Plane.
+    chars: Vec<CharChances>,
+    /// Chance that the second character follows the first within a word.
+    inner: FxHashMap<(u16, u16), f32>,
+    /// Chance that a word begins with a character that the dictionary doesn't know.
+    unseen_start: f32,
+}
+
+#[derive(Clone, Copy)]
+struct CharChances {
+    /// Whether the character is in the dictionary.
+    is_known: bool,
+    /// Chance that a word begins with it.
+    start: f32,
+    /// Chance that a word ends behind it.
+    end: f32,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -57,72 +67,75 @@ impl CharModel {
         GzDecoder::new(DICTIONARY)
             .read_to_string(&mut dictionary)
             .expect("the dictionary was compressed whole");
-        let mut model = Self {
-            chars: vec![CharCounts::default(); 0x1_0000],
-            inner: FxHashMap::default(),
-            n_words: 0.0,
-        };
+        let mut chars = vec![CharCounts::default(); 0x1_0000];
+        let mut inner: FxHashMap<(u16, u16), u32> = FxHashMap::default();
         let mut n_words: u64 = 0;
         let mut word: Vec<u16> = Vec::new();
         for line in dictionary.lines() {
             let mut columns = line.rsplitn(3, ' ');
             let count = columns.nth(1).and_then(|count| count.parse::<u32>().ok()).unwrap_or(0);
             word.clear();
-            let in_plane = |c: char| is_han(c).then(|| u16::try_from(c as u32).ok()).flatten();
-            let whole = columns
-                .next()
-                .unwrap_or("")
-                .chars()
-                .all(|c| in_plane(c).map(|c| word.push(c)).is_some());
-            let (Some(&first), Some(&last), true) = (word.first(), word.last(), whole) else {
+            word.extend(columns.next().unwrap_or("").chars().map(|c| code(c).unwrap_or(0)));
+            let (Some(&first), Some(&last), false) = (word.first(), word.last(), word.contains(&0))
+            else {
                 continue;
             };
             n_words += u64::from(count);
-            model.chars[usize::from(first)].starts += count;
-            model.chars[usize::from(last)].ends += count;
+            chars[usize::from(first)].starts += count;
+            chars[usize::from(last)].ends += count;
             for &c in &word {
-                model.chars[usize::from(c)].total += count;
+                chars[usize::from(c)].total += count;
             }
             for pair in word.windows(2) {
-                *model.inner.entry((pair[0], pair[1])).or_default() += count;
+                *inner.entry((pair[0], pair[1])).or_default() += count;
             }
         }
-        model.n_words = n_words as f32;
-        model
+        let share = |part: u32, whole: u32| part as f32 / whole.max(1) as f32;
+        Self {
+            inner: inner
+                .into_iter()
+                .map(|(pair, count)| (pair, share(count, chars[usize::from(pair.0)].total)))
+                .collect(),
+            unseen_start: UNSEEN / n_words as f32,
+            chars: chars
+                .into_iter()
+                .map(|counts| CharChances {
+                    is_known: counts.total > 0,
+                    start: (counts.starts as f32 + UNSEEN) / n_words as f32,
+                    end: if counts.total > 0 { share(counts.ends, counts.total) } else { 1.0 },
+                })
+                .collect(),
+        }
     }
 
     /// Returns the natural logarithm of the chance that `c` comes behind `prev`.
     ///
     /// `prev` is NUL at the start of a text.
     pub fn ln_chance(&self, prev: char, c: char) -> f32 {
-        let before = self.counts(prev);
-        let known = before.total > 0;
-        let ends = if known { before.ends as f32 / before.total as f32 } else { 1.0 };
-        if !is_han(c) {
-            return (ends.max(0.01) * other_share(prev, c)).ln();
-        }
-        let starts = (self.counts(c).starts as f32 + UNSEEN) / self.n_words;
-        let mut chance = ends.max(0.01) * (1.0 - OTHER_SHARE) * starts;
-        if known {
-            chance += self.inner(prev, c) as f32 / before.total as f32;
+        let prev_code = code(simplified(prev));
+        let before = prev_code.map(|code| self.chars[usize::from(code)]);
+        // Some characters never end a word of the dictionary; words it lacks may.
+        let end = before.map_or(1.0, |before| before.end.max(0.01));
+        let Some(c_code) = code(simplified(c)) else {
+            let chance = if is_han(c) {
+                (1.0 - OTHER_SHARE) * self.unseen_start
+            } else {
+                other_share(prev, c)
+            };
+            return (end * chance).ln();
+        };
+        let start = self.chars[usize::from(c_code)].start;
+        let mut chance = end * (1.0 - OTHER_SHARE) * start;
+        if let (Some(prev_code), true) = (prev_code, before.is_some_and(|before| before.is_known)) {
+            chance += self.inner.get(&(prev_code, c_code)).copied().unwrap_or(0.0);
         }
         chance.ln()
     }
+}
 
-    fn counts(&self, c: char) -> CharCounts {
-        if !is_han(c) {
-            return CharCounts::default();
-        }
-        self.chars.get(simplified(c) as usize).copied().unwrap_or_default()
-    }
-
-    fn inner(&self, first: char, second: char) -> u32 {
-        let unit = |c: char| u16::try_from(simplified(c) as u32).ok();
-        match (unit(first), unit(second)) {
-            (Some(first), Some(second)) => self.inner.get(&(first, second)).copied().unwrap_or(0),
-            _ => 0,
-        }
-    }
+/// Returns the code of a Chinese character of the Basic Multilingual Plane.
+fn code(c: char) -> Option<u16> {
+    u16::try_from(c as u32).ok().filter(|_| is_han(c))
 }
 
 /// Returns the share of one character that is not Chinese, behind `prev`.
@@ -149,11 +162,8 @@ fn other_share(prev: char, c: char) -> f32 {
                 0.0003
             }
         }
-        ' '..='~'
-        | '\u{FF01}'..='\u{FF5E}'
-        | '\u{3000}'..='\u{303F}'
-        | '\u{2010}'..='\u{2027}'
-        | '·' => 0.0005,
+        ' '..='~' | '\u{3000}'..='\u{303F}' | '\u{2010}'..='\u{2027}' | '·' => 0.0005,
+        // Full-width letters and digits among them.
         _ => 1e-6,
     }
 }

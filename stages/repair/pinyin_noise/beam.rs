@@ -19,25 +19,28 @@ use crate::stages::repair::characters::{
 };
 use crate::stages::repair::gbk::{Gbk, gbk};
 
-/// Readings kept after each piece of the line.
-const WIDTH: usize = 64;
+/// Readings kept after each piece of the line; more than the 126 bytes that a gap can hold.
+const WIDTH: usize = 160;
 
 /// Readings so much less likely than the best, in natural logarithms, are given up.
-const MARGIN: f32 = 30.0;
-
-/// What a piece may cost a reading before others are known to fare no better.
-const STEEPEST: f32 = 12.0;
+const MARGIN: f32 = 16.0;
 
 /// Pieces after which a search settles for the best it has: some sentences.
 const MAX_PIECES: usize = 400;
 
+/// What a character behind another costs a reading at least, as good as always.
+const AT_LEAST_TO_COME: f32 = 5.0;
+
 /// Private-use pairs are looked for only behind so many of the best readings.
-const VANISHING_WIDTH: usize = 6;
+const VANISHING_WIDTH: usize = 4;
+
+/// Bytes for a gap without a note are looked for only behind so many of the best readings.
+const GAP_WIDTH: usize = 24;
 
 // What a reading pays, in natural logarithms, for what the model of characters can't weigh.
 
 /// A torn note is really text.
-const TORN_IS_TEXT: f32 = -25.0;
+const TORN_IS_TEXT: f32 = -14.0;
 /// A note on a character that isn't read so.
 const NOTE_MISPLACED: f32 = -8.0;
 /// The mark stands for the whole character that the note is on.
@@ -47,9 +50,11 @@ const BYTE_LOST: f32 = -1.5;
 /// A full-width form was written as ASCII later.
 const FOLDED: f32 = -1.0;
 /// Two bytes that decode to a private-use character were dropped later.
-const VANISHED: f32 = -3.0;
+const VANISHED: f32 = -0.5;
 /// A simplified form, which the page had turned into a traditional one.
-const SIMPLIFIED: f32 = -4.0;
+const SIMPLIFIED: f32 = -8.0;
+/// A traditional character of the kind that the notes are on; about half of them carry one.
+const WITHOUT_NOTE: f32 = -0.7;
 /// A form that traditional text mostly writes otherwise, such as 殻 for 殼.
 const VARIANT: f32 = -2.0;
 
@@ -71,39 +76,74 @@ pub struct Solution {
     pub mended: Vec<Mended>,
     /// Byte of the line where the search ended; from here on nothing is out of step.
     pub end: usize,
-    /// The last character of the restored text.
-    pub prev: char,
+    /// The state of the restored text there.
+    pub state: State,
 }
 
-/// Work that searches may still do: readings tried.
+/// Work that searches may still do in a text, counted in readings tried.
+///
+/// Bounds the time that any text can take: a reading costs a few look-ups, less than 100 ns, so
+/// that no text is searched for longer than about five seconds.
 #[derive(Debug)]
 pub struct Budget(u64);
 
 impl Budget {
-    /// Readings that may be tried for each byte of a line.
-    pub const PER_BYTE: u64 = 400;
-    /// Bytes counted in addition, so that a short line gets its search.
-    const FLOOR_BYTES: u64 = 200;
+    /// Readings for each byte of a text. Prose with a note in every gap takes 13, an article 1.
+    const PER_BYTE: u64 = 40;
+    /// Readings in addition, so that a short text gets its searches.
+    const AT_LEAST: u64 = 400_000;
+    /// Readings for a text of any length.
+    const AT_MOST: u64 = 50_000_000;
 
-    /// Makes the budget of a line of `line_bytes` bytes.
-    ///
-    /// Bounds the time of the whole stage: at most 400 readings for each byte of a line and
-    /// 80 000 more, each a look-up or two.
-    pub fn for_line(line_bytes: usize) -> Self {
-        Self((line_bytes as u64 + Self::FLOOR_BYTES) * Self::PER_BYTE)
+    /// Makes the budget of a text of `text_bytes` bytes.
+    pub fn for_text(text_bytes: usize) -> Self {
+        Self((Self::AT_LEAST + text_bytes as u64 * Self::PER_BYTE).min(Self::AT_MOST))
+    }
+
+    fn spend(&mut self, n_readings: u64) -> Result<(), Exhausted> {
+        self.0 = self.0.checked_sub(n_readings).ok_or(Exhausted)?;
+        Ok(())
     }
 }
 
+/// The budget of a text is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exhausted;
+
 /// What is known in the middle of a line: the character before, and a byte that waits for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct State {
+pub struct State {
     /// Lead byte of a character that is not complete; 0 for none.
     lead: u8,
     /// The last complete character; NUL at the start of the line.
     prev: char,
+    /// If `prev` is ASCII, the byte ahead of it where that is of a pair; else 0.
+    before: u8,
 }
 
 impl State {
+    /// Returns the state in which a line begins, or goes on where it is in step.
+    pub fn aligned(prev: char) -> Self {
+        Self { lead: 0, prev, before: 0 }
+    }
+
+    /// Returns the state behind one more character.
+    pub fn then(self, c: char) -> Self {
+        Self { lead: 0, prev: c, before: if c.is_ascii() { trail_of(self.prev) } else { 0 } }
+    }
+
+    /// Tells whether a note on the last two bytes reads as the character does that they make.
+    ///
+    /// The two need not belong together: in `南瓜N(lóu)` they are the end of 瓜 and the letter.
+    pub fn is_read(self, note: &str) -> bool {
+        let noted = match (self.lead, self.prev) {
+            (0, prev) if prev.is_ascii() => gbk().decode(self.before, prev as u8),
+            (0, prev) => Some(prev),
+            (lead, prev) => gbk().decode(trail_of(prev), lead),
+        };
+        noted.is_some_and(|c| is_traditional(c) && has_reading(c, note))
+    }
+
     fn is_aligned(self) -> bool {
         self.lead == 0
     }
@@ -113,20 +153,11 @@ impl State {
         if self.lead != 0 { self.lead } else { trail_of(self.prev) }
     }
 
-    /// Returns the character that the last two bytes make, whether or not they belong together.
-    fn last_pair(self) -> Option<char> {
-        if self.is_aligned() {
-            Some(self.prev)
-        } else {
-            gbk().decode(trail_of(self.prev), self.lead)
-        }
+    /// Tells whether a torn note can be explained by a byte, or a character, lost ahead of it.
+    pub fn may_precede_torn(self, note: &str) -> bool {
+        lost_bytes(self.last_byte(), note).next().is_some()
+            || (is_han(self.prev) && has_tone(note) && !pairs_read(note).is_empty())
     }
-}
-
-/// Tells whether a torn note behind `prev` can be explained by a byte, or a character, lost there.
-pub fn may_explain(prev: char, reading: &str) -> bool {
-    lost_bytes(trail_of(prev), reading).next().is_some()
-        || (is_han(prev) && has_tone(reading) && !pairs_read(reading).is_empty())
 }
 
 /// Returns the second byte of `c`, or 0 if it is not a pair of bytes.
@@ -184,6 +215,7 @@ struct Reading {
 /// Collects the readings of one piece.
 struct Next {
     readings: Vec<Reading>,
+    /// Chance below which a reading would be given up; rises with the best so far.
     floor: f32,
     n_tried: u64,
 }
@@ -211,12 +243,15 @@ impl Draft {
         *self.chars.get_mut(self.n_chars)? = c;
         self.n_chars += 1;
         self.ln_chance += char_model().ln_chance(self.state.prev, c);
+        if is_traditional(c) {
+            self.ln_chance += WITHOUT_NOTE;
+        }
         if is_simplified_only(c) {
             self.ln_chance += SIMPLIFIED;
         } else if is_variant(c) {
             self.ln_chance += VARIANT;
         }
-        self.state = State { lead: 0, prev: c };
+        self.state = self.state.then(c);
         Some(self)
     }
 
@@ -247,6 +282,7 @@ impl Next {
             let emitted =
                 if draft.n_chars == 0 { Emitted::Nothing } else { Emitted::Chars(draft.chars) };
             let Draft { state, ln_chance, .. } = draft;
+            self.floor = self.floor.max(ln_chance - MARGIN);
             self.readings.push(Reading { state, ln_chance, emitted, parent });
         }
     }
@@ -254,7 +290,7 @@ impl Next {
     fn put_piece(&mut self, parent: usize, from: &Reading, prev: char, extra: f32) {
         self.n_tried += 1;
         self.readings.push(Reading {
-            state: State { lead: 0, prev },
+            state: from.state.then(prev),
             ln_chance: from.ln_chance + extra,
             emitted: Emitted::Piece,
             parent,
@@ -264,45 +300,40 @@ impl Next {
 
 /// Finds the likeliest text of `line` from byte `start` on, until line and text agree again.
 ///
-/// `prev` is the character that the text has before `start`. Returns `None` if no way through
-/// the line is found, or the budget is spent.
-pub fn search(line: &str, start: usize, prev: char, budget: &mut Budget) -> Option<Solution> {
+/// `state` is that of the text before `start`. Returns `None` if there is no way
+/// through the line.
+///
+/// # Errors
+/// If the budget is spent.
+pub fn search(
+    line: &str,
+    start: usize,
+    state: State,
+    budget: &mut Budget,
+) -> Result<Option<Solution>, Exhausted> {
+    let origin = Reading { state, ln_chance: 0.0, emitted: Emitted::Nothing, parent: 0 };
     let mut pieces: Vec<Piece<'_>> = Vec::new();
-    let mut steps: Vec<Vec<Reading>> = vec![vec![Reading {
-        state: State { lead: 0, prev },
-        ln_chance: 0.0,
-        emitted: Emitted::Nothing,
-        parent: 0,
-    }]];
+    let mut steps: Vec<Vec<Reading>> = vec![vec![origin]];
     let mut end = start;
-    let last = loop {
-        let Some(piece) = piece_at(line, end).filter(|_| pieces.len() < MAX_PIECES) else {
-            break best_aligned(steps.last()?)?;
+    loop {
+        let readings = steps.last().expect("the first step is there from the start");
+        let in_step = matches!(readings.as_slice(), [only] if only.state.is_aligned());
+        let piece = piece_at(line, end)
+            .filter(|_| pieces.len() < MAX_PIECES && (pieces.is_empty() || !in_step));
+        let Some(piece) = piece else {
+            // Best first, so this is the likeliest of those that end with a whole character.
+            let last = readings.iter().position(|reading| reading.state.is_aligned());
+            return Ok(last.map(|last| trace(&pieces, &steps, last, start)));
         };
         end = piece.span.end;
-        let best = steps.last()?.first()?.ln_chance;
-        let mut next = Next { readings: Vec::new(), floor: best - MARGIN - STEEPEST, n_tried: 0 };
-        for (parent, reading) in steps.last()?.iter().enumerate() {
+        let mut next = Next { readings: Vec::new(), floor: f32::NEG_INFINITY, n_tried: 0 };
+        for (parent, reading) in readings.iter().enumerate() {
             extend(&mut next, parent, reading, &piece, &line[end..]);
         }
-        budget.0 = budget.0.checked_sub(next.n_tried)?;
-        let readings = prune(next.readings);
+        budget.spend(next.n_tried)?;
         pieces.push(piece);
-        let in_step = match readings.as_slice() {
-            [] => return None,
-            [only] => only.state.is_aligned(),
-            _ => false,
-        };
-        steps.push(readings);
-        if in_step {
-            break 0;
-        }
-    };
-    Some(trace(&pieces, &steps, last, start))
-}
-
-fn best_aligned(readings: &[Reading]) -> Option<usize> {
-    readings.iter().position(|reading| reading.state.is_aligned())
+        steps.push(prune(next.readings));
+    }
 }
 
 /// Keeps the best reading of each state, the best of these, best first.
@@ -350,7 +381,7 @@ fn extend(next: &mut Next, parent: usize, reading: &Reading, piece: &Piece<'_>, 
             }
         }
         Kind::Note(note) => {
-            if state.last_pair().is_some_and(|c| is_traditional(c) && has_reading(c, note)) {
+            if state.is_read(note) {
                 next.put(parent, Some(draft(0.0)));
             } else if state.is_aligned() {
                 next.put_piece(parent, reading, ')', TORN_IS_TEXT);
@@ -376,6 +407,9 @@ fn extend(next: &mut Next, parent: usize, reading: &Reading, piece: &Piece<'_>, 
             } else {
                 // `？` out of step, and folded to ASCII later.
                 next.put(parent, draft(FOLDED).feed_all(&[0xA3, 0xBF]));
+            }
+            if parent >= GAP_WIDTH {
+                return;
             }
             let cut_tag = cuts_tag(ahead) && !state.is_aligned();
             for lost in Gbk::leads() {
@@ -404,7 +438,7 @@ impl Draft {
         }
         *self.chars.get_mut(self.n_chars)? = '<';
         self.n_chars += 1;
-        self.state.prev = '<';
+        self.state = self.state.then('<');
         Some(self)
     }
 }
@@ -419,7 +453,10 @@ fn vanish(next: &mut Next, parent: usize, reading: &Reading, bytes: &[u8]) {
     for of_lead in gbk().private_pairs().chunk_by(|a, b| a[0] == b[0]) {
         next.n_tried += 1;
         let whole = Draft::of(reading, VANISHED).feed(of_lead[0][0]);
-        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor) else { continue };
+        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor + AT_LEAST_TO_COME)
+        else {
+            continue;
+        };
         for &[_, lead] in of_lead {
             next.put(parent, whole.feed(lead).and_then(|draft| draft.feed_all(bytes)));
         }
@@ -434,7 +471,10 @@ fn vanish_torn(next: &mut Next, parent: usize, reading: &Reading, note: &str) {
     for of_lead in gbk().private_pairs().chunk_by(|a, b| a[0] == b[0]) {
         next.n_tried += 1;
         let whole = Draft::of(reading, VANISHED).feed(of_lead[0][0]);
-        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor) else { continue };
+        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor + AT_LEAST_TO_COME)
+        else {
+            continue;
+        };
         for pair in pairs_read(note) {
             if of_lead.iter().any(|&[_, lead]| lead == pair[0]) {
                 next.put(parent, whole.feed_all(pair));
@@ -478,6 +518,6 @@ fn trace(pieces: &[Piece<'_>], steps: &[Vec<Reading>], last: usize, start: usize
     Solution {
         mended,
         end: pieces.last().map_or(start, |piece| piece.span.end),
-        prev: path.last().map_or('\0', |reading| reading.state.prev),
+        state: path.last().map_or(State::aligned('\0'), |reading| reading.state),
     }
 }

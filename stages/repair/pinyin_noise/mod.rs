@@ -14,15 +14,14 @@ mod note;
 
 use std::ops::Range;
 
-use beam::{Budget, Mended, search};
+use beam::{Budget, Exhausted, Mended, State, search};
 use gate::Evidence;
 use note::{Kind, Piece, may_hold_notes, piece_at};
 
-use super::characters::{has_reading, is_traditional};
 use super::gbk::gbk;
 
 /// Times a line is gone over until nothing changes.
-const MAX_ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 3;
 
 /// A stretch of a text to replace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,21 +57,28 @@ impl Damage {
 ///
 /// With `gated`, only if the text as a whole is littered; else each note on a traditional
 /// character that is read so counts as noise. Applied to the result, finds nothing. Every line is
-/// taken by itself. Time is linear in the length of the text: see [`Budget::for_line`].
+/// taken by itself. Time is linear in the length of the text, by the [`Budget`]: a text that takes
+/// more work is left alone.
 pub fn find(text: &str, gated: bool) -> Vec<Fix> {
     if !may_hold_notes(text) || (gated && !Evidence::of(text).is_noise()) {
         return Vec::new();
     }
+    find_in_lines(text, &mut Budget::for_text(text.len())).unwrap_or_default()
+}
+
+fn find_in_lines(text: &str, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
     let mut fixes = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        let shift = |fix: Fix| Fix { span: fix.span.start + start..fix.span.end + start, ..fix };
+        let found = mend_until_stable(line.strip_suffix('\n').unwrap_or(line), budget)?;
         fixes.extend(
-            mend_until_stable(line.strip_suffix('\n').unwrap_or(line)).into_iter().map(shift),
+            found
+                .into_iter()
+                .map(|fix| Fix { span: fix.span.start + start..fix.span.end + start, ..fix }),
         );
         start += line.len();
     }
-    fixes
+    Ok(fixes)
 }
 
 /// Replaces the spans of `fixes` in `text`.
@@ -91,21 +97,21 @@ pub fn apply(text: &str, fixes: &[Fix]) -> String {
 /// Finds what to replace in a line so that nothing is left to replace.
 ///
 /// Leaves a line alone that does not come to rest.
-fn mend_until_stable(line: &str) -> Vec<Fix> {
-    let fixes = mend(line);
+fn mend_until_stable(line: &str, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
+    let fixes = mend(line, budget)?;
     if fixes.is_empty() {
-        return fixes;
+        return Ok(fixes);
     }
     let first = apply(line, &fixes);
     let mut mended = first.clone();
     for _ in 0..MAX_ROUNDS {
-        let more = mend(&mended);
+        let more = mend(&mended, budget)?;
         if more.is_empty() {
-            return if mended == first { fixes } else { whole(line, &mended) };
+            return Ok(if mended == first { fixes } else { whole(line, &mended) });
         }
         mended = apply(&mended, &more);
     }
-    Vec::new()
+    Ok(Vec::new())
 }
 
 /// Returns the one replacement that turns `line` into `mended`.
@@ -132,48 +138,42 @@ fn whole(line: &str, mended: &str) -> Vec<Fix> {
 }
 
 /// Finds what to replace in a line, going over it once.
-fn mend(line: &str) -> Vec<Fix> {
+fn mend(line: &str, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
     let mut fixes = Vec::new();
-    let mut budget = Budget::for_line(line.len());
-    let (mut at, mut prev) = (0, '\0');
+    let (mut at, mut state) = (0, State::aligned('\0'));
     while let Some(piece) = piece_at(line, at) {
         at = piece.span.end;
         match piece.kind {
-            Kind::Note(note) if is_traditional(prev) && has_reading(prev, note) => {
+            Kind::Note(note) if state.is_read(note) => {
                 fixes.push(Fix { kind: Damage::Note, span: piece.span, after: String::new() });
+                continue;
             }
-            Kind::Torn(_) | Kind::Mark(_) if may_hide_byte(line, &piece, prev) => {
-                match search(line, piece.span.start, prev, &mut budget) {
-                    Some(solution) => {
-                        fixes.extend(solution.mended.into_iter().map(Fix::from));
-                        (at, prev) = (solution.end, solution.prev);
-                    }
-                    None => prev = last_char(line, &piece),
+            Kind::Torn(_) | Kind::Mark(_) if may_hide_byte(line, &piece, state) => {
+                if let Some(solution) = search(line, piece.span.start, state, budget)? {
+                    fixes.extend(solution.mended.into_iter().map(Fix::from));
+                    (at, state) = (solution.end, solution.state);
+                    continue;
                 }
             }
-            _ => prev = last_char(line, &piece),
+            _ => {}
         }
+        state = line[piece.span].chars().fold(state, State::then);
     }
-    fixes
-}
-
-fn last_char(line: &str, piece: &Piece<'_>) -> char {
-    line[piece.span.clone()].chars().next_back().unwrap_or('\0')
+    Ok(fixes)
 }
 
 /// Tells whether a search from `piece` on may find that a byte was lost there.
-fn may_hide_byte(line: &str, piece: &Piece<'_>, prev: char) -> bool {
-    let Kind::Torn(note) = piece.kind else {
-        // Some decoders held on to `！` and its like, which the bytes only seemed to be, and gave
-        // up the byte ahead of it. Elsewhere a question mark is a question mark.
-        let next = piece_at(line, piece.span.end).map(|next| next.kind);
-        return match next {
-            Some(Kind::Char(c)) => gbk().encode(c).is_some_and(|[lead, _]| lead == 0xA3),
-            Some(Kind::Mark(_)) => true,
-            _ => false,
-        };
-    };
-    beam::may_explain(prev, note)
+fn may_hide_byte(line: &str, piece: &Piece<'_>, state: State) -> bool {
+    if let Kind::Torn(note) = piece.kind {
+        return state.may_precede_torn(note);
+    }
+    // Some decoders held on to `！` and its like, which the bytes only seemed to be, and gave up
+    // the byte ahead of it. Elsewhere a question mark is a question mark.
+    match piece_at(line, piece.span.end).map(|next| next.kind) {
+        Some(Kind::Char(c)) => gbk().encode(c).is_some_and(|[lead, _]| lead == 0xA3),
+        Some(Kind::Mark(_)) => true,
+        _ => false,
+    }
 }
 
 impl From<Mended> for Fix {
@@ -185,7 +185,7 @@ impl From<Mended> for Fix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::characters;
+    use super::super::characters::{self, is_traditional};
     use super::super::gbk::Gbk;
     use super::*;
     use proptest::prelude::*;
@@ -228,10 +228,12 @@ mod tests {
         while let Some((&first, behind)) = bytes.split_first() {
             bytes = behind;
             if !Gbk::is_lead(first) {
-                text.push(char::from(first));
+                text.push(if first == 0x80 { '€' } else { char::from(first) });
                 continue;
             }
             match bytes.split_first().and_then(|(&trail, _)| gbk().decode(first, trail)) {
+                // Private-use characters don't live long in crawled text.
+                Some('\u{E000}'..='\u{F8FF}') => {}
                 Some(c) => text.push(c),
                 None => text.push_str(lone),
             }
@@ -259,6 +261,49 @@ mod tests {
     #[test]
     fn undoes_notes_inside_characters() {
         check("勞動獎章獲得者，他們在榮譽面前不驕傲。", "動務獎冊譽");
+    }
+
+    #[test]
+    fn undoes_notes_on_a_byte_that_passes_for_a_letter() {
+        // 瓜 ends in CF, and CF 4E is 螻.
+        check("他把西瓜N號種子帶回了農場。", "螻號種帶農場");
+        // 個 ends in 80, which decodes to a euro sign by itself; 每 ends in BF, and BF 82 is 總.
+        check("他每個星期去鄉下兩個晚上。", "總個鄉兩");
+    }
+
+    #[test]
+    fn undoes_damage_that_lost_more_than_a_byte() {
+        // 向專 holds F28C, which is 驅; out of step 利部 then holds FBB2, a private-use pair.
+        check("工程師向專利部門提出了申請。", "驅師請");
+        // The last byte of 海 took the `<` along.
+        check("他們在上海</p>", "冊");
+    }
+
+    #[test]
+    fn restores_a_whole_article() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds/000_106a0ca7130734c8.txt");
+        let article = std::fs::read_to_string(path).unwrap();
+        let mended = apply(&article, &find(&article, true));
+        for kept in ["五一勞動獎章獲得者", "他們在榮譽面前", "(資料圖)", "6·23風災", "創A”"]
+        {
+            assert!(mended.contains(kept), "{kept}");
+        }
+        assert!(mended.contains("“勞模創新工作室(黨支部)”"));
+        assert_eq!(mended.matches('(').count(), 2);
+        assert_eq!(mended.matches(['?', '@']).count(), 0);
+        assert_eq!(find(&mended, false), []);
+    }
+
+    #[test]
+    fn keeps_tags() {
+        let cut = "我們(men)進(jìn)入會(huì)議(yì)室。</p>";
+        assert_eq!(apply(cut, &find(cut, true)), "我們進入會議室。</p>");
+    }
+
+    #[test]
+    fn gives_up_on_a_text_that_takes_too_long() {
+        let hostile = "們?cè)".repeat(20_000);
+        assert_eq!(find(&hostile, false), []);
     }
 
     #[test]

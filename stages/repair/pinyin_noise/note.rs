@@ -110,8 +110,9 @@ pub fn pinyin_words(text: &str) -> Option<&str> {
     (has_tone(words) && behind.starts_with([')', '）'])).then_some(words)
 }
 
-/// Tells whether `text` holds anything like a note behind a character that is not ASCII.
+/// Tells whether `text` holds anything like a note with a tone behind a character that is not ASCII.
 ///
+/// Notes in the neutral tone alone, such as `們(men)`, don't count: `王(wang)` is none.
 /// Cheap enough for every clean document: looks from each `)` back over a few letters, and
 /// allocates nothing. A `true` says no more than that a closer look pays.
 pub fn may_hold_notes(text: &str) -> bool {
@@ -119,7 +120,7 @@ pub fn may_hold_notes(text: &str) -> bool {
     memchr_iter(b')', bytes).any(|close| {
         let inside = trim_spaces(&bytes[..close]);
         let ahead = trim_letters(inside);
-        if ahead.len() == inside.len() {
+        if inside[ahead.len()..].is_ascii() {
             return false;
         }
         match trim_spaces(ahead) {
@@ -192,6 +193,7 @@ mod tests {
             "室(黨支部)",
             "A股(B)",
             "12(a)",
+            "說明(abc)",
         ] {
             assert!(!may_hold_notes(clean), "{clean}");
         }
