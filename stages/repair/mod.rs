@@ -46,7 +46,7 @@ impl StageConfig for Repair {
     const NAME: &'static str = "repair";
     const ABOUT: &'static str =
         "Undoes damage of the crawl, such as pinyin notes, and logs each edit";
-    const EXAMPLE: &'static str = "repair:\n    pinyin_noise: auto\n";
+    const EXAMPLE: &'static str = "repair: {pinyin_noise: auto}";
     const READS: &'static [Layer] = &[Layer::Text];
     const WRITES: &'static [Layer] = &[Layer::Text];
 

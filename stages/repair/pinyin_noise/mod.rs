@@ -345,7 +345,6 @@ mod tests {
             Just("？"),
             Just("?/p>"),
             Just("在跇s"),
-            Just("申請(qǐng)?zhí)崆胺偶佟"),
             Just("😀"),
             Just("\u{E000}"),
             Just("a)"),
