@@ -22,7 +22,8 @@ pub struct Document {
     pub raw: Vec<u8>,
     /// The encoding that `raw` was decoded from, once a stage has found it.
     pub encoding: Option<Encoding>,
-    /// Words as spans of [`text`](Self::text), in order of `start`, then of `end`.
+    /// Words as spans of [`text`](Self::text), in its order; where words overlap, the parts of a
+    /// word stand ahead of it or behind it, as the segmenter has them.
     pub tokens: Vec<Token>,
     /// Keywords, best first.
     pub keywords: Vec<Keyword>,

@@ -132,21 +132,23 @@ impl Stage for Segmenter {
                         .map(|t| Token::new(t.byte_start..t.byte_end, self.tag_of(t.word, t.tag))),
                 );
             }
-            Mode::Accurate => tokens.extend(self.jieba.cut(text, self.hmm).into_iter().map(plain)),
-            Mode::Search => {
-                tokens.extend(self.jieba.cut_for_search(text, self.hmm).into_iter().map(plain));
+            Mode::Accurate | Mode::Search => {
+                tokens.extend(self.jieba.cut(text, self.hmm).into_iter().map(plain));
             }
             Mode::Full => tokens.extend(self.jieba.cut_all(text).into_iter().map(plain)),
         }
-        if self.mode != Mode::Accurate {
-            // jieba puts the parts of a word, by length, ahead of the word.
-            tokens.sort_unstable_by_key(|token| (token.start, token.end));
-        }
         doc.tokens = match self.mode {
-            Mode::Full => without_covered(&tokens, text),
+            Mode::Full => {
+                // jieba puts the parts of a word, by length, ahead of the word.
+                tokens.sort_unstable_by_key(|token| (token.start, token.end));
+                without_covered(&tokens, text)
+            }
             Mode::Accurate | Mode::Search if self.hmm => self.without_joints(tokens, text),
             Mode::Accurate | Mode::Search => tokens,
         };
+        if self.mode == Mode::Search {
+            doc.tokens = self.with_parts(&doc.tokens, doc.text());
+        }
         Ok(Verdict::Keep)
     }
 }
@@ -167,44 +169,42 @@ impl Segmenter {
             return tokens;
         }
         let mut cut: Vec<Token> = Vec::with_capacity(tokens.len() + tokens.len() / 8);
-        let mut joined_end = 0;
         for token in tokens {
-            // In the mode `search` the joined token's own parts stand around it.
-            if token.start < joined_end {
-                continue;
-            }
             if !is_joined(&token) {
                 cut.push(token);
                 continue;
             }
-            while cut.pop_if(|part| part.start >= token.start).is_some() {}
-            joined_end = token.end;
             for piece in pieces(&text[token.range()]) {
                 let start = token.start as usize + piece.start;
-                self.push_piece(start..start + piece.len(), text, &mut cut);
+                let range = start..start + piece.len();
+                let pos = match self.jieba.tag(&text[range.clone()], self.hmm).first() {
+                    Some(tag) if self.pos => self.tag_of(&text[range.clone()], tag.tag),
+                    _ => PosTag::default(),
+                };
+                cut.push(Token::new(range, pos));
             }
-        }
-        if self.mode == Mode::Search {
-            cut.sort_unstable_by_key(|token| (token.start, token.end));
         }
         cut
     }
 
-    /// Adds the piece `range`, which is ASCII, and in the mode `search` the short words in it.
-    fn push_piece(&self, range: Range<usize>, text: &str, tokens: &mut Vec<Token>) {
-        let word = &text[range.clone()];
-        let pos = match self.jieba.tag(word, self.hmm).first() {
-            Some(tag) if self.pos => self.tag_of(word, tag.tag),
-            _ => PosTag::default(),
-        };
-        if self.mode == Mode::Search {
-            for n_chars in [2, 3].into_iter().filter(|&n| n < word.len()) {
-                let parts = (range.start..=range.end - n_chars).map(|at| at..at + n_chars);
+    /// Puts ahead of each word the words of two and of three characters inside it, as jieba's
+    /// `cut_for_search` does.
+    fn with_parts(&self, tokens: &[Token], text: &str) -> Vec<Token> {
+        let mut with_parts = Vec::with_capacity(tokens.len() * 3 / 2);
+        let mut bounds: Vec<usize> = Vec::new();
+        for token in tokens {
+            let word = &text[token.range()];
+            bounds.clear();
+            bounds.extend(word.char_indices().map(|(at, _)| token.start as usize + at));
+            bounds.push(token.end as usize);
+            for n_chars in [2, 3].into_iter().filter(|n_chars| n_chars + 1 < bounds.len()) {
+                let parts = bounds.windows(n_chars + 1).map(|part| part[0]..part[n_chars]);
                 let known = parts.filter(|part| self.jieba.has_word(&text[part.clone()]));
-                tokens.extend(known.map(|part| Token::new(part, PosTag::default())));
+                with_parts.extend(known.map(|part| Token::new(part, PosTag::default())));
             }
+            with_parts.push(*token);
         }
-        tokens.push(Token::new(range, pos));
+        with_parts
     }
 
     fn tag_of(&self, word: &str, tag: &str) -> PosTag {
@@ -471,7 +471,8 @@ mod tests {
 
     #[test]
     fn search_and_full_add_the_words_inside() {
-        check("mode: search", "", "清华大学", "清华|清华大学|华大|大学");
+        // The parts ahead of the word, the short ones first, as jieba has them.
+        check("mode: search", "", "清华大学", "清华|华大|大学|清华大学");
         check("mode: full", "", "清华大学", "清华|清华大学|华大|大学");
         // In a sentence they part: `full` doesn't ask what makes sense.
         check("mode: search", "", "研究生命", "研究|生命");
@@ -571,7 +572,8 @@ mod tests {
             for mode in ["search", "full"] {
                 let doc = segment(&format!("mode: {mode}"), "", &text);
                 prop_assert!(doc.tokens.iter().all(|token| text.get(token.range()).is_some()));
-                prop_assert!(doc.tokens.is_sorted_by_key(|token| (token.start, token.end)));
+                let is_ordered = |a: &Token, b: &Token| a.start <= b.start || a.end <= b.end || a.range().len() < b.range().len();
+                prop_assert!(doc.tokens.windows(2).all(|pair| is_ordered(&pair[0], &pair[1])));
             }
         }
     }
