@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use hanmill::config::diagnostic::nearest;
-use hanmill::document::{self, Align, Alignment, Document, Malformed, MalformedSpot};
+use hanmill::document::{self, Align, Alignment, Boundaries, Document, Malformed, MalformedSpot};
 use hanmill::stage::{
     BuildContext, Built, ConfigError, DocumentError, Layer, Scratch, Stage, StageConfig, Verdict,
 };
@@ -563,7 +563,7 @@ struct Redecode {
 }
 
 impl Align for Redecode {
-    fn boundaries(&self, raw: &[u8]) -> Vec<(usize, usize)> {
+    fn boundaries(&self, raw: &[u8]) -> Boundaries {
         if self.encoding == encoding_rs::ISO_2022_JP {
             self.boundaries_by_state(raw)
         } else {
@@ -574,9 +574,9 @@ impl Align for Redecode {
 
 impl Redecode {
     /// Starts anew behind each character, which is right where no state is carried over.
-    fn boundaries_by_restart(&self, raw: &[u8]) -> Vec<(usize, usize)> {
+    fn boundaries_by_restart(&self, raw: &[u8]) -> Boundaries {
         let (mut start, mut text_len) = (self.bom_len.min(raw.len()), 0);
-        let mut boundaries = vec![(start, text_len)];
+        let mut boundaries = Boundaries::starting_at(start);
         while start < raw.len() {
             let (n_raw, n_text) = if raw[start].is_ascii() && self.encoding.is_ascii_compatible() {
                 (1, 1)
@@ -585,7 +585,7 @@ impl Redecode {
             };
             start += n_raw;
             text_len += n_text;
-            boundaries.push((start, text_len));
+            boundaries.push(start, text_len);
         }
         boundaries
     }
@@ -593,10 +593,10 @@ impl Redecode {
     /// Keeps one decoder going, and asks after each byte what has come out.
     ///
     /// An escape sequence counts with the character behind it.
-    fn boundaries_by_state(&self, raw: &[u8]) -> Vec<(usize, usize)> {
+    fn boundaries_by_state(&self, raw: &[u8]) -> Boundaries {
         let mut decoder = self.encoding.new_decoder_without_bom_handling();
         let (mut at, mut text_len) = (self.bom_len.min(raw.len()), 0);
-        let mut boundaries = vec![(at, text_len)];
+        let mut boundaries = Boundaries::starting_at(at);
         let mut out = [0; 16];
         loop {
             let last = at == raw.len();
@@ -606,20 +606,18 @@ impl Redecode {
             at += read;
             if written > 0 {
                 text_len += written;
-                boundaries.push((at, text_len));
+                boundaries.push(at, text_len);
             }
             match result {
                 DecoderResult::Malformed(_, n_behind) => {
                     text_len += char::REPLACEMENT_CHARACTER.len_utf8();
-                    boundaries.push((at - usize::from(n_behind), text_len));
+                    boundaries.push(at - usize::from(n_behind), text_len);
                 }
                 DecoderResult::InputEmpty if last => break,
                 DecoderResult::InputEmpty | DecoderResult::OutputFull => {}
             }
         }
-        if let Some(end) = boundaries.last_mut() {
-            end.0 = raw.len();
-        }
+        boundaries.end_at(raw.len());
         boundaries
     }
 }
@@ -821,15 +819,16 @@ mod tests {
         let (text, _) = replace_malformed(raw, &found, false);
         let redecode = Redecode { encoding: found.encoding, bom_len: found.bom_len };
         let boundaries = redecode.boundaries(raw);
-        assert_eq!(boundaries.first(), Some(&(found.bom_len, 0)));
-        assert_eq!(boundaries.last(), Some(&(raw.len(), text.len())));
-        for pair in boundaries.windows(2) {
-            let (from, to) = (pair[0], pair[1]);
-            assert!(from.0 <= to.0 && from.1 <= to.1);
+        assert_eq!(boundaries.to_raw(0..text.len()), found.bom_len..raw.len());
+        let mut end = found.bom_len;
+        for (at, c) in text.char_indices() {
+            let piece = boundaries.to_raw(at..at + c.len_utf8());
+            // Two characters of one code share its bytes.
+            assert!(piece.start == end || piece.end == end, "{label}: {c} of {raw:02x?}");
+            end = piece.end;
             if label != "iso-2022-jp" {
-                let piece = &raw[from.0..to.0];
-                let alone = found.encoding.decode_without_bom_handling(piece).0;
-                assert_eq!(alone, text[from.1..to.1], "{label}: {piece:02x?} of {raw:02x?}");
+                let alone = found.encoding.decode_without_bom_handling(&raw[piece.clone()]).0;
+                assert!(alone.contains(c), "{label}: {c} from {piece:?} of {raw:02x?}");
             }
         }
     }

@@ -121,21 +121,13 @@ impl Stage for Segmenter {
         let mut tokens = std::mem::take(&mut doc.tokens);
         tokens.clear();
         let text = doc.text();
-        let plain =
-            |t: jieba_rs::Token<'_>| Token::new(t.byte_start..t.byte_end, PosTag::default());
         match self.mode {
-            Mode::Accurate if self.pos => {
-                let tagged = self.jieba.tag(text, self.hmm);
-                tokens.extend(
-                    tagged
-                        .iter()
-                        .map(|t| Token::new(t.byte_start..t.byte_end, self.tag_of(t.word, t.tag))),
-                );
-            }
             Mode::Accurate | Mode::Search => {
-                tokens.extend(self.jieba.cut(text, self.hmm).into_iter().map(plain));
+                for chunk in chunks(text) {
+                    self.cut(text, chunk, &mut tokens);
+                }
             }
-            Mode::Full => tokens.extend(self.jieba.cut_all(text).into_iter().map(plain)),
+            Mode::Full => tokens.extend(self.jieba.cut_all(text).iter().map(plain)),
         }
         doc.tokens = match self.mode {
             Mode::Full => {
@@ -153,7 +145,50 @@ impl Stage for Segmenter {
     }
 }
 
+/// Turns a token of jieba's into one of ours, without a part of speech.
+fn plain(token: &jieba_rs::Token<'_>) -> Token {
+    Token::new(token.byte_start..token.byte_end, PosTag::default())
+}
+
+/// Bytes of text that jieba is handed at once: its own tokens are four times as large as ours, and
+/// those of a whole book would be most of what the book takes up in memory.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Splits a text behind line ends and full stops, where jieba always cuts.
+fn chunks(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
+        let from = rest.floor_char_boundary(CHUNK_BYTES);
+        let stop = rest[from..].find(['\n', '。']).map(|at| from + at);
+        let end = stop.map_or(text.len(), |stop| {
+            start + stop + rest[stop..].chars().next().map_or(1, char::len_utf8)
+        });
+        Some(std::mem::replace(&mut start, end)..end)
+    })
+}
+
 impl Segmenter {
+    /// Adds the tokens of the bytes `chunk` of `text`.
+    fn cut(&self, text: &str, chunk: Range<usize>, tokens: &mut Vec<Token>) {
+        let part = &text[chunk.clone()];
+        let shifted = |bytes: Range<usize>, pos| {
+            Token::new(chunk.start + bytes.start..chunk.start + bytes.end, pos)
+        };
+        if self.pos {
+            let tagged = self.jieba.tag(part, self.hmm);
+            tokens.extend(
+                tagged
+                    .iter()
+                    .map(|t| shifted(t.byte_start..t.byte_end, self.tag_of(t.word, t.tag))),
+            );
+        } else {
+            let cut = self.jieba.cut(part, self.hmm);
+            let no_tag = PosTag::default();
+            tokens.extend(cut.iter().map(|t| shifted(t.byte_start..t.byte_end, no_tag)));
+        }
+    }
+
     /// Cuts the tokens in which jieba-rs joins letters and digits by `.`, `_` or `-`, where jieba
     /// doesn't.
     fn without_joints(&self, tokens: Vec<Token>, text: &str) -> Vec<Token> {
@@ -565,6 +600,18 @@ mod tests {
                 end = token.end;
             }
             prop_assert_eq!(end as usize, text.len());
+        }
+
+        #[test]
+        fn a_long_text_is_cut_as_its_sentences_are(text in any_text()) {
+            let long = format!("{text}\n").repeat(CHUNK_BYTES / (text.len() + 1) + 2);
+            let doc = segment("pos: true", "", &long);
+            let one = segment("pos: true", "", &format!("{text}\n"));
+            let (n, len) = (one.tokens.len(), text.len() as u32 + 1);
+            for (at, token) in doc.tokens.iter().enumerate() {
+                let (known, shift) = (one.tokens[at % n], (at / n) as u32 * len);
+                prop_assert_eq!((token.start, token.end, token.pos), (known.start + shift, known.end + shift, known.pos));
+            }
         }
 
         #[test]

@@ -263,7 +263,7 @@ fn work_is_bounded_by_the_memory_set() {
         }
     }
     // Each document needs more than a seventh of the budget, so that six are in work at the most.
-    let text = "字".repeat((16 << 20) / 16 / 7 / 3 + 1);
+    let text = "字".repeat((16 << 20) / 20 / 7 / 3 + 1);
     let mill = Mill::new("memory: 16MiB\nstages: [linger]\n", vec![text; 60]);
     let mut registry = registry();
     registry.register::<Linger>();

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::permits::Permits;
 use super::worker::{Fate, StageStats, Worker, failure, guarded};
-use super::{COST_PER_BYTE, Pipeline, RunError, RunOptions};
+use super::{Pipeline, RunError, RunOptions};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::SourceRef;
 use crate::sink::{self, OutputFile, Outputs};
@@ -59,7 +59,7 @@ pub(super) fn run(
                 options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             );
             for (seq, job) in jobs.enumerate() {
-                let cost = COST_PER_DOCUMENT + job.bytes * COST_PER_BYTE;
+                let cost = COST_PER_DOCUMENT + job.bytes * pipeline.cost_per_byte();
                 let permit = permits.take(cost);
                 if stopped.load(Ordering::Relaxed) || options.is_cancelled() {
                     // Documents that wait for a worker are then given up too.

@@ -84,7 +84,18 @@ impl Pipeline {
 
     /// Returns the largest document in bytes that the memory set allows for.
     pub fn max_document_bytes(&self) -> u64 {
-        (self.settings.memory.0 / COST_PER_BYTE).min(MAX_DOCUMENT_BYTES)
+        (self.settings.memory.0 / self.cost_per_byte()).min(MAX_DOCUMENT_BYTES)
+    }
+
+    /// Returns how many bytes of memory a document may take up at its peak, for each of its file.
+    ///
+    /// Text, its successor after a conversion, tokens of 16 bytes and the line of JSON add up to
+    /// this on GBK, which grows by half as it is decoded; `docs/performance.md` has the measurement.
+    fn cost_per_byte(&self) -> u64 {
+        match self.token_format() {
+            TokenFormat::Words | TokenFormat::None => 20,
+            TokenFormat::Spans | TokenFormat::Origins => 32,
+        }
     }
 
     /// Returns the whole pipeline with every option, as the manifest holds it.
@@ -149,12 +160,6 @@ impl Pipeline {
         self.settings.output.tokens
     }
 }
-
-/// Bytes of memory that a document may take up at its peak, for each byte of its file.
-///
-/// Text, its successor after a conversion, tokens of 16 bytes and the line of JSON add up to this
-/// on text of short words; `docs/performance.md` has the measurement.
-const COST_PER_BYTE: u64 = 16;
 
 /// No document is larger, so that a span of its text fits 32 bits whatever the stages do to it.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 30;

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Content, InputFile, Job, source_ref, too_large};
-use crate::document::{Align, Alignment, Document, SourceRef};
+use crate::document::{Align, Alignment, Boundaries, Document, SourceRef};
 use crate::stage::DocumentError;
 
 /// The lines of a file as jobs. Empty lines are passed over.
@@ -200,12 +200,11 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 struct JsonString;
 
 impl Align for JsonString {
-    fn boundaries(&self, raw: &[u8]) -> Vec<(usize, usize)> {
-        let mut pairs = Vec::new();
+    fn boundaries(&self, raw: &[u8]) -> Boundaries {
+        let mut boundaries = Boundaries::starting_at(1);
         let (mut at, mut text) = (1, 0);
         let end = raw.len().saturating_sub(1);
         while at < end {
-            pairs.push((at, text));
             let (raw_len, text_len) = match (raw[at], raw.get(at + 1)) {
                 (b'\\', Some(b'u')) => {
                     let unit = hex(raw, at + 2);
@@ -224,9 +223,9 @@ impl Align for JsonString {
             };
             at += raw_len;
             text += text_len;
+            boundaries.push(at, text);
         }
-        pairs.push((end, text));
-        pairs
+        boundaries
     }
 }
 
