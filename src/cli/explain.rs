@@ -1,5 +1,6 @@
 //! `hanmill explain`: one document, stage by stage, so that a recipe can be debugged in a minute.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -8,11 +9,11 @@ use clap::Args;
 
 use super::paint::{self, BOLD, CYAN, DIM, GREEN, RED, YELLOW, styled};
 use super::{Failure, PipelineArgs, run};
-use crate::document::{Document, Edit};
+use crate::document::{Document, Edit, Edits, Repair};
 use crate::pipeline::{Pipeline, Worker};
 use crate::registry::Registry;
 use crate::source;
-use crate::stage::Verdict;
+use crate::stage::{Built, Verdict};
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
@@ -67,7 +68,15 @@ pub(super) fn explain(args: &ExplainArgs, registry: &Registry) -> Result<(), Fai
             styled(DIM, format!("{:.1} ms", time.as_secs_f64() * 1e3))
         )?;
         match verdict {
-            Ok(Verdict::Keep) => show(&mut out, &before, &doc)?,
+            Ok(Verdict::Keep) => {
+                if !show(&mut out, &before, &doc)? {
+                    let what = match stage.built {
+                        Built::Corpus(_) => "nothing changed; its results come at the end of a run",
+                        Built::Map(_) => "nothing changed",
+                    };
+                    writeln!(out, "   {}", styled(DIM, what))?;
+                }
+            }
             Ok(Verdict::Drop(reason)) => {
                 writeln!(out, "   {}: {reason}", styled(YELLOW, "dropped"))?;
                 return Ok(());
@@ -138,7 +147,8 @@ impl Snapshot {
     }
 }
 
-fn show(out: &mut impl Write, before: &Snapshot, doc: &Document) -> Result<(), Failure> {
+/// Shows what differs from before; false if nothing does.
+fn show(out: &mut impl Write, before: &Snapshot, doc: &Document) -> Result<bool, Failure> {
     let mut changed = false;
     if let Some(encoding) = doc.encoding.as_ref().filter(|_| !before.had_encoding) {
         changed = true;
@@ -162,20 +172,19 @@ fn show(out: &mut impl Write, before: &Snapshot, doc: &Document) -> Result<(), F
         changed = true;
         let n = revision.edits.len();
         writeln!(out, "   {} in the text", styled(BOLD, paint::count(n as u64, "edit")))?;
-        for edit in revision.edits.iter().take(SHOWN_EDITS) {
-            writeln!(out, "   {}", edit_line(&before.text, doc.text(), edit))?;
+        let shown = shown_edits(&revision.edits, &doc.repairs[before.repairs..]);
+        for (edit, kind) in &shown {
+            let kind = styled(DIM, kind.map_or(String::new(), |kind| format!("  {kind}")));
+            writeln!(out, "   {}{kind}", edit_line(&before.text, doc.text(), edit))?;
         }
-        if n > SHOWN_EDITS {
-            writeln!(
-                out,
-                "   {}",
-                styled(DIM, format!("… and {} more", paint::number((n - SHOWN_EDITS) as u64)))
-            )?;
+        if n > shown.len() {
+            let rest = paint::number((n - shown.len()) as u64);
+            writeln!(out, "   {}", styled(DIM, format!("… and {rest} more")))?;
         }
     }
     if doc.repairs.len() > before.repairs {
         changed = true;
-        let mut kinds = std::collections::BTreeMap::<&str, u64>::new();
+        let mut kinds = BTreeMap::<&str, u64>::new();
         for repair in &doc.repairs[before.repairs..] {
             *kinds.entry(repair.kind).or_default() += 1;
         }
@@ -216,10 +225,23 @@ fn show(out: &mut impl Write, before: &Snapshot, doc: &Document) -> Result<(), F
             writeln!(out, "   {}  {figures}", styled(GREEN, &keyword.word))?;
         }
     }
-    if !changed {
-        writeln!(out, "   {}", styled(DIM, "nothing changed"))?;
+    Ok(changed)
+}
+
+/// Chooses the edits to show: the first ones, or the first of each kind where repairs tell kinds.
+fn shown_edits<'a>(edits: &'a Edits, repairs: &[Repair]) -> Vec<(&'a Edit, Option<&'static str>)> {
+    if repairs.len() != edits.len() {
+        return edits.iter().take(SHOWN_EDITS).map(|edit| (edit, None)).collect();
     }
-    Ok(())
+    let mut of_kind = BTreeMap::<&str, usize>::new();
+    let is_shown = |repair: &Repair| {
+        let n = of_kind.entry(repair.kind).or_default();
+        *n += 1;
+        *n <= SHOWN_EDITS / 2
+    };
+    let kinds: Vec<bool> = repairs.iter().map(is_shown).collect();
+    let shown = edits.iter().zip(repairs).zip(kinds).filter(|(_, is_shown)| *is_shown);
+    shown.map(|((edit, repair), _)| (edit, Some(repair.kind))).collect()
 }
 
 fn excerpt(text: &str) -> String {
@@ -242,12 +264,9 @@ fn edit_line(old: &str, new: &str, edit: &Edit) -> String {
     let span = |range: &std::ops::Range<u32>| range.start as usize..range.end as usize;
     let (before, after) = (span(&edit.before), span(&edit.after));
     let clean = |text: &str| text.chars().map(printable).collect::<String>();
-    let (Some(head), Some(gone), Some(come), Some(tail)) = (
-        old.get(..before.start),
-        old.get(before.clone()),
-        new.get(after.clone()),
-        new.get(after.end..),
-    ) else {
+    let (Some(head), Some(gone), Some(come), Some(tail)) =
+        (new.get(..after.start), old.get(before), new.get(after.clone()), new.get(after.end..))
+    else {
         return String::new();
     };
     let head: Vec<char> = head.chars().rev().take(CONTEXT).collect();

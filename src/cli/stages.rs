@@ -35,7 +35,10 @@ pub(super) fn stages(name: Option<&str>, registry: &Registry) -> Result<(), Fail
     for entry in registry.iter() {
         let name = format!("{:width$}", entry.name);
         writeln!(out, "{}  {}", styled(BOLD, name), entry.about)?;
-        let layers = format!("{} → {}", layers(entry.reads), layers(entry.writes));
+        let layers = match entry.writes {
+            [] => format!("reads {}", layers(entry.reads)),
+            writes => format!("{} → {}", layers(entry.reads), layers(writes)),
+        };
         writeln!(out, "{:width$}  {}", "", styled(DIM, layers))?;
     }
     writeln!(out, "\n`hanmill stages NAME` shows a stage's options.")?;
