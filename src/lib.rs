@@ -22,3 +22,8 @@ pub mod stage;
 #[cfg(feature = "stages")]
 #[path = "../stages/mod.rs"]
 pub mod stages;
+
+/// The code of the README compiles.
+#[cfg(all(doctest, feature = "stages"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -9,6 +9,8 @@ use crate::registry::Registry;
 
 /// The name of the template's stage; its type has the same name in camel case.
 const TEMPLATE: &str = "example";
+/// How the paragraph begins in which the template speaks of itself.
+const ABOUT_TEMPLATE: &str = "//! This file is also the template";
 
 pub(super) fn new_stage(name: &str, registry: &Registry) -> Result<(), Failure> {
     let Some(template) = registry.template() else {
@@ -95,7 +97,15 @@ fn stages_folder() -> Result<PathBuf, Failure> {
 /// Puts the name into the template, in each of its spellings.
 fn fill(template: &str, name: &StageName) -> String {
     let camel = StageName::parse(TEMPLATE).map(|name| name.type_name).unwrap_or_default();
-    template
+    let (head, tail) = template.split_once(ABOUT_TEMPLATE).unwrap_or((template, ""));
+    // The paragraph on being the template is true of the template only; it ends the module's docs.
+    let tail = tail.split_once("\n\n").map_or("", |(_, tail)| tail);
+    let body = if tail.is_empty() {
+        template.to_owned()
+    } else {
+        format!("{}\n{tail}", head.trim_end_matches("//!\n"))
+    };
+    body.replace(&format!("stages {TEMPLATE}`"), &format!("stages {}`", name.yaml))
         .replace(&format!("\"{TEMPLATE}\""), &format!("\"{}\"", name.yaml))
         .replace(&format!("\"{TEMPLATE}:"), &format!("\"{}:", name.yaml))
         .replace(&format!("`{TEMPLATE}`"), &format!("`{}`", name.yaml))
@@ -141,6 +151,16 @@ mod tests {
         for bad in ["", "-", "2x", "汉字", "a b", "a--b", "match", "../x"] {
             assert!(StageName::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_template_is_filled_in() {
+        let template = "//! Does.\n//!\n//! This file is also the template\n//! of yours.\n\nuse x;\n/// `example`, `hanmill stages example`\nstruct Example; const N: &str = \"example\"; const E: &str = \"example: {a: 1}\";\n";
+        let filled = fill(template, &StageName::parse("my-own").unwrap());
+        assert_eq!(
+            filled,
+            "//! Does.\n\nuse x;\n/// `my-own`, `hanmill stages my-own`\nstruct MyOwn; const N: &str = \"my-own\"; const E: &str = \"my-own: {a: 1}\";\n"
+        );
     }
 
     #[test]

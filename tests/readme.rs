@@ -1,0 +1,81 @@
+//! What the READMEs show is what the program does.
+
+use hanmill::config::{self, Overrides};
+use hanmill::document::Document;
+use hanmill::pipeline::Worker;
+use hanmill::source::Format;
+
+const ENGLISH: &str = include_str!("../README.md");
+const CHINESE: &str = include_str!("../README.zh-CN.md");
+
+/// The blocks of code of one language.
+fn blocks(readme: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let parts = readme.split(&fence).skip(1);
+    parts.map(|part| part.split("```").next().unwrap_or("").to_owned()).collect()
+}
+
+#[test]
+fn the_table_of_the_seed_is_true() {
+    let stages = ["decode", "repair", "convert"].map(str::to_owned);
+    let registry = hanmill::stages::registry();
+    let stages = config::check_stages(&stages, &registry, Format::Text).unwrap();
+    let mut worker = Worker::new(&stages);
+    for readme in [ENGLISH, CHINESE] {
+        let mut n_rows = 0;
+        for row in readme.lines().filter(|line| line.starts_with("| `") && line.contains("` | `")) {
+            let cells: Vec<&str> = row.trim_matches(['|', ' ', '`']).split("` | `").collect();
+            let mut doc = Document::from_bytes("row", cells[0].as_bytes().to_vec());
+            for (at, stage) in stages.iter().enumerate() {
+                worker.step(at, stage, &mut doc).unwrap();
+            }
+            assert_eq!(doc.text(), cells[1]);
+            n_rows += 1;
+        }
+        assert_eq!(n_rows, 3);
+    }
+}
+
+#[test]
+fn the_recipe_is_sound() {
+    for readme in [ENGLISH, CHINESE] {
+        let recipe = blocks(readme, "yaml").concat().replace(", user_dict: my-words.txt", "");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/pipeline.yaml");
+        let registry = hanmill::stages::registry();
+        config::check_text(path.as_ref(), &recipe, &registry, &Overrides::default())
+            .unwrap_or_else(|problems| panic!("{problems}"));
+    }
+}
+
+#[test]
+fn both_readmes_show_the_same_code() {
+    for language in ["yaml", "text"] {
+        let strip = |blocks: Vec<String>| -> Vec<String> {
+            let code = |line: &str| line.split("  #").next().unwrap_or("").trim_end().to_owned();
+            blocks
+                .iter()
+                .map(|block| block.lines().map(code).collect::<Vec<_>>().join("\n"))
+                .collect()
+        };
+        assert_eq!(strip(blocks(ENGLISH, language)), strip(blocks(CHINESE, language)));
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_are_known() {
+    let known: Vec<String> = {
+        let help =
+            assert_cmd::Command::new(env!("CARGO_BIN_EXE_hanmill")).arg("--help").output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        help.lines()
+            .filter_map(|line| line.strip_prefix("  ")?.split(' ').next().map(str::to_owned))
+            .collect()
+    };
+    for block in blocks(ENGLISH, "sh").iter().chain(&blocks(CHINESE, "sh")) {
+        for line in block.lines() {
+            let Some((_, rest)) = line.split_once("hanmill ") else { continue };
+            let command = rest.split_whitespace().next().unwrap_or("");
+            assert!(known.iter().any(|name| name == command), "{line}");
+        }
+    }
+}
