@@ -70,7 +70,7 @@ pub struct Failure {
     pub error: String,
     /// The encoding and the malformed bytes, if a stage had found them by then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<crate::document::Encoding>,
+    pub encoding: Option<Box<crate::document::Encoding>>,
 }
 
 /// A keyword of the corpus as a whole.

@@ -173,7 +173,7 @@ pub(super) fn failure(doc: &Document, stage: &str, error: String) -> Failure {
         source: doc.source.clone(),
         stage: stage.to_owned(),
         error,
-        encoding: doc.encoding.clone(),
+        encoding: doc.encoding.clone().map(Box::new),
     }
 }
 
