@@ -1,9 +1,9 @@
 //! Undoes damage that the text took on its way to us, and logs each edit.
 //!
-//! - [`pinyin_noise`]: readings that a site's conversion put behind, and into, characters.
+//! - `pinyin_noise`: readings that a site's conversion put behind, and into, characters.
 //!
-//! What kinds of damage share lives beside them: [`gbk`], bytes and characters; [`characters`],
-//! script and readings; [`char_model`], what is likely in Chinese.
+//! What kinds of damage share lives beside them: `gbk`, bytes and characters; `characters`,
+//! script and readings; `char_model`, what is likely in Chinese.
 
 mod char_model;
 mod characters;
