@@ -2,7 +2,6 @@
 //!
 //! `cargo bench --bench mill`; `cargo bench --bench mill -- segment` for one of them.
 
-use std::path::Path;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -10,27 +9,26 @@ use hanmill::config::{self, Overrides};
 use hanmill::document::Document;
 use hanmill::pipeline::{PipelineStage, RunOptions, Worker};
 use hanmill::source::Format;
+use synthetic::{Random, Words};
 
-/// Characters of a document: a news item.
-const DOCUMENT_CHARS: usize = 1500;
+mod synthetic;
 
-/// The seed article without its notes, again and again with other sentences first, so that
-/// documents are alike but not the same.
+/// Bytes of a document: a news item.
+const DOCUMENT_BYTES: usize = 4_500;
+
+/// Synthetic documents in traditional characters, so that every stage has something to do.
 fn documents(n: usize) -> Vec<String> {
-    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
-    let mut files: Vec<_> =
-        std::fs::read_dir(seeds).expect("seeds").flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    let raw = std::fs::read(&files[0]).expect("a seed");
-    let article =
-        through(&["decode", "repair"], &Document::from_bytes("seed", raw)).text().to_owned();
-    let sentences: Vec<&str> = article.split_inclusive(['。', '\n']).collect();
-    let document = |at: usize| {
-        let turned = sentences.iter().cycle().skip(at % sentences.len());
-        let chars = turned.flat_map(|sentence| sentence.chars());
-        chars.take(DOCUMENT_CHARS).collect()
+    let words = Words::load().expect("the dictionary is in the repository");
+    let mut random = Random::new();
+    let stages = build(&["decode", "convert: {config: s2t}"]);
+    let mut worker = Worker::new(&stages);
+    let mut document = |_| {
+        let text = words.text(&mut random, DOCUMENT_BYTES);
+        let mut doc = Document::from_text("a", text);
+        worker.step(1, &stages[1], &mut doc).expect("text is converted");
+        doc.text().to_owned()
     };
-    (0..n).map(document).collect()
+    (0..n).map(&mut document).collect()
 }
 
 fn build(stages: &[&str]) -> Vec<PipelineStage> {
@@ -39,27 +37,9 @@ fn build(stages: &[&str]) -> Vec<PipelineStage> {
         .expect("stages are sound")
 }
 
-fn through(stages: &[&str], doc: &Document) -> Document {
-    let stages = build(stages);
-    let mut worker = Worker::new(&stages);
-    let mut doc = copy(doc);
-    for (at, stage) in stages.iter().enumerate() {
-        worker.step(at, stage, &mut doc).expect("the seed goes through");
-    }
-    doc
-}
-
-/// A document as a source makes it; benchmarks of later stages carry it through the earlier ones.
-fn copy(doc: &Document) -> Document {
-    if doc.is_decoded() {
-        return Document::from_text(&doc.id, doc.text());
-    }
-    Document::from_bytes(&doc.id, doc.raw.clone())
-}
-
 /// Measures the last of `stages` on documents that the others have been through.
 fn stage(c: &mut Criterion, name: &str, stages: &[&str], encode: impl Fn(&str) -> Vec<u8>) {
-    let texts = documents(40);
+    let texts = documents(200);
     let bytes: usize = texts.iter().map(String::len).sum();
     let built = build(stages);
     let last = built.len() - 1;
