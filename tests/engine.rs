@@ -63,6 +63,8 @@ struct Count {
     panic_at: String,
     /// Fails at the end.
     fail: bool,
+    /// Panics at the end.
+    panic: bool,
 }
 
 impl StageConfig for Count {
@@ -96,6 +98,7 @@ impl CorpusStage for Count {
     }
 
     fn finish(&self, all: Self::Partial, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {
+        assert!(!self.panic, "told to");
         if self.fail {
             return Err("told to".into());
         }
@@ -297,13 +300,12 @@ fn a_run_that_fails_leaves_earlier_results_as_they_were() {
     mill.run(2).unwrap();
     let before = (mill.out("documents.jsonl"), mill.out("count.json"), mill.out("run.json"));
     std::fs::write(mill.0.path().join("in.jsonl"), "{\"text\":\"other\"}\n").unwrap();
-    std::fs::write(
-        mill.0.path().join("p.yaml"),
-        "input: in.jsonl\nstages: [obey, count: {fail: true}]\n",
-    )
-    .unwrap();
-    let error = mill.run(2).unwrap_err();
-    assert_eq!(error.to_string(), "stage `count` could not write its results");
+    for way in ["fail", "panic"] {
+        let yaml = format!("input: in.jsonl\nstages: [obey, count: {{{way}: true}}]\n");
+        std::fs::write(mill.0.path().join("p.yaml"), yaml).unwrap();
+        let error = mill.run(2).unwrap_err();
+        assert_eq!(error.to_string(), "stage `count` could not write its results");
+    }
     assert_eq!((mill.out("documents.jsonl"), mill.out("count.json"), mill.out("run.json")), before);
 }
 

@@ -55,19 +55,21 @@ pub(super) fn run(
         let shared = Shared { pipeline, permits: &permits, workers: &workers, stopped: &stopped };
         pool.in_place_scope_fifo(|scope| {
             let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
+            let mut n_documents = 0;
             let jobs = jobs.take(
                 options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             );
-            for (seq, job) in jobs.enumerate() {
-                let cost = COST_PER_DOCUMENT + job.bytes * pipeline.cost_per_byte();
-                let permit = permits.take(cost);
+            for (at, jobs) in batches(jobs).enumerate() {
+                let cost = |job: &Job| COST_PER_DOCUMENT + job.bytes * pipeline.cost_per_byte();
+                let permit = permits.take(jobs.iter().map(cost).sum());
                 if stopped.load(Ordering::Relaxed) || options.is_cancelled() {
                     // Documents that wait for a worker are then given up too.
                     stopped.store(true, Ordering::Relaxed);
                     break;
                 }
-                let (sender, shared) = (sender.clone(), &shared);
-                scope.spawn_fifo(move |_| shared.mill(seq as u64, job, permit, &sender));
+                let (sender, shared, first) = (sender.clone(), &shared, n_documents);
+                n_documents += jobs.len() as u64;
+                scope.spawn_fifo(move |_| shared.mill(at, first, jobs, permit, &sender));
             }
             drop(sender);
         });
@@ -93,6 +95,27 @@ pub(super) fn run(
     })
 }
 
+/// A batch is worked on by one thread, so it ends early enough to leave work for the others.
+const BATCH_DOCUMENTS: usize = 16;
+/// Bytes of input at which a batch ends.
+const BATCH_BYTES: u64 = 64 << 10;
+
+/// Puts small documents together: to hand each one over by itself would cost as much as milling it.
+fn batches(jobs: impl Iterator<Item = Job>) -> impl Iterator<Item = Vec<Job>> {
+    let mut jobs = jobs.peekable();
+    std::iter::from_fn(move || {
+        let mut batch = vec![jobs.next()?];
+        let mut bytes = batch[0].bytes;
+        while batch.len() < BATCH_DOCUMENTS
+            && let Some(job) = jobs.next_if(|job| bytes + job.bytes <= BATCH_BYTES)
+        {
+            bytes += job.bytes;
+            batch.push(job);
+        }
+        Some(batch)
+    })
+}
+
 /// What the workers share.
 struct Shared<'a> {
     pipeline: &'a Pipeline,
@@ -103,10 +126,15 @@ struct Shared<'a> {
     stopped: &'a AtomicBool,
 }
 
-/// A document on its way to the writer.
-struct Milled {
-    seq: u64,
+/// Documents on their way to the writer, one behind the other in the input.
+struct Batch {
+    /// Place among the batches.
+    at: usize,
     permit: u64,
+    documents: Vec<Milled>,
+}
+
+struct Milled {
     bytes: u64,
     input_bytes: u64,
     outcome: Outcome,
@@ -119,19 +147,22 @@ enum Outcome {
 }
 
 impl Shared<'_> {
-    fn mill(&self, seq: u64, job: Job, permit: u64, sender: &Sender<Milled>) {
-        let (bytes, input_bytes) = (job.bytes, job.input_bytes);
-        if self.stopped.load(Ordering::Relaxed) {
-            self.permits.give(permit);
-            return;
-        }
+    fn mill(&self, at: usize, first: u64, jobs: Vec<Job>, permit: u64, sender: &Sender<Batch>) {
         let stages = self.pipeline.stages();
         let resting = self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = resting.unwrap_or_else(|| Worker::new(stages));
-        let outcome = self.outcome(&mut worker, seq, job).unwrap_or_else(Outcome::Quarantined);
+        let mut documents = Vec::with_capacity(jobs.len());
+        for (seq, job) in (first..).zip(jobs) {
+            if self.stopped.load(Ordering::Relaxed) {
+                break;
+            }
+            let (bytes, input_bytes) = (job.bytes, job.input_bytes);
+            let outcome = self.outcome(&mut worker, seq, job).unwrap_or_else(Outcome::Quarantined);
+            documents.push(Milled { bytes, input_bytes, outcome });
+        }
         self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-        // The writer goes first only if it can't write; then nobody waits for this document.
-        if let Err(lost) = sender.send(Milled { seq, permit, bytes, input_bytes, outcome }) {
+        // The writer goes first only if it can't write; then nobody waits for these documents.
+        if let Err(lost) = sender.send(Batch { at, permit, documents }) {
             self.permits.give(lost.0.permit);
         }
     }
@@ -149,7 +180,11 @@ impl Shared<'_> {
                 let format = self.pipeline.token_format();
                 let line = guarded(|| Ok::<_, DocumentError>(sink::document_line(&doc, format)))
                     .map_err(|error| failure(&doc, "output", error))?;
-                worker.fold(stages, seen);
+                guarded(|| {
+                    worker.fold(stages, seen);
+                    Ok::<_, DocumentError>(())
+                })
+                .map_err(|error| failure(&doc, "merge", error))?;
                 Ok(Outcome::Kept(line))
             }
         }
@@ -158,7 +193,7 @@ impl Shared<'_> {
 
 /// Writes documents in the order of the input, whatever the order they come in.
 fn write(
-    receiver: Receiver<Milled>,
+    receiver: Receiver<Batch>,
     outputs: &Outputs,
     permits: &Permits,
     options: &RunOptions<'_>,
@@ -167,27 +202,23 @@ fn write(
     let mut results = Results::open(outputs);
     let mut waiting = BTreeMap::new();
     let mut next = 0;
-    for milled in receiver {
-        waiting.insert(milled.seq, milled);
-        while let Some(milled) = waiting.remove(&next) {
+    for batch in receiver {
+        waiting.insert(batch.at, batch);
+        while let Some(batch) = waiting.remove(&next) {
             next += 1;
-            // After a failure the rest only gives its permits back, so that nobody waits for ever.
-            if let Ok(open) = &mut results
-                && let Err(error) = open.take(milled.bytes, milled.outcome)
-            {
-                results = Err(error);
-                stopped.store(true, Ordering::Relaxed);
+            for milled in batch.documents {
+                // After a failure the rest only gives its permits back, so that nobody waits for ever.
+                if let Ok(open) = &mut results
+                    && let Err(error) = open.take(milled.bytes, milled.outcome)
+                {
+                    results = Err(error);
+                    stopped.store(true, Ordering::Relaxed);
+                }
+                if let Some(progress) = options.progress {
+                    progress.document(milled.input_bytes);
+                }
             }
-            permits.give(milled.permit);
-            if let Some(progress) = options.progress {
-                progress.document(milled.input_bytes);
-            }
-        }
-        if stopped.load(Ordering::Relaxed) {
-            // The order no longer matters, and documents that were given up leave gaps in it.
-            for (_, milled) in std::mem::take(&mut waiting) {
-                permits.give(milled.permit);
-            }
+            permits.give(batch.permit);
         }
     }
     results?.finish()

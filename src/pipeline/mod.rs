@@ -19,7 +19,7 @@ use crate::config::{Settings, TokenFormat};
 use crate::corpus::{Corpus, Counts};
 use crate::sink::Outputs;
 use crate::source::InputFile;
-use crate::stage::{Built, FinishError};
+use crate::stage::{Built, DocumentError, FinishError};
 
 pub(crate) use worker::chain as error_chain;
 pub use worker::{StageStats, Worker};
@@ -141,8 +141,8 @@ impl Pipeline {
         for (at, partial) in flow.partials {
             let stage = &self.stages[at];
             if let Built::Corpus(built) = &stage.built {
-                built
-                    .finish(partial, &mut corpus)
+                worker::guarded(|| Ok::<_, DocumentError>(built.finish(partial, &mut corpus)))
+                    .unwrap_or_else(|panic| Err(panic.into()))
                     .map_err(|source| RunError::Finish { stage: stage.name, source })?;
             }
         }
