@@ -8,7 +8,6 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use hanmill::config::{self, Overrides};
 use hanmill::document::Document;
 use hanmill::pipeline::{PipelineStage, RunOptions, Worker};
-use hanmill::source::Format;
 use synthetic::{Random, Words};
 
 mod synthetic;
@@ -33,8 +32,7 @@ fn documents(n: usize) -> Vec<String> {
 
 fn build(stages: &[&str]) -> Vec<PipelineStage> {
     let stages: Vec<String> = stages.iter().map(|stage| (*stage).to_owned()).collect();
-    config::check_stages(&stages, &hanmill::stages::registry(), Format::Text)
-        .expect("stages are sound")
+    config::check_stages(&stages, &hanmill::stages::registry()).expect("stages are sound")
 }
 
 /// Measures the last of `stages` on documents that the others have been through.

@@ -72,13 +72,13 @@ impl Document {
     /// Does nothing for no edits. Forgets the tokens, which were spans of the old text.
     ///
     /// # Panics
-    /// In debug builds, if the edits do not lead from the length of the old text to that of the new.
+    /// If the edits do not lead from the length of the old text to that of the new.
     pub fn revise(&mut self, stage: &'static str, text: String, edits: Edits) {
         if edits.is_empty() {
-            debug_assert_eq!(self.text(), text, "text changed without an edit in `{stage}`");
+            assert_eq!(self.text().len(), text.len(), "text changed without an edit in `{stage}`");
             return;
         }
-        debug_assert_eq!(
+        assert_eq!(
             self.text().len() as i64 + edits.growth(),
             text.len() as i64,
             "the edits of `{stage}` explain the new text"
@@ -277,6 +277,13 @@ impl PosTag {
     /// Tells whether the part of speech is unknown.
     pub fn is_empty(&self) -> bool {
         self.0[0] == 0
+    }
+}
+
+/// Written as the tag.
+impl Serialize for PosTag {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -12,7 +12,7 @@
 //! | `ascii` | ASCII bytes only; called UTF-8, which reads them the same | 1.0 |
 //! | `utf-8` | well-formed UTF-8 | 0.99, or 0.6 if a few two-byte sequences are all there is |
 //! | `utf-16` | pairs of bytes that are Chinese or ASCII in one byte order | share of such pairs |
-//! | `mostly-utf-8` | three in four non-ASCII sequences are well-formed UTF-8 | that share |
+//! | `mostly-utf-8` | non-ASCII sequences are mostly well-formed UTF-8 | their share |
 //! | `detected` | the frequencies chardetng knows | see [`detect`] |
 //! | `forced` | the option `encoding` | 1.0 |
 //!
@@ -130,7 +130,8 @@ impl Stage for Decoder {
         // Set ahead of the verdict, so that the record of a quarantined document has the spots.
         doc.encoding = Some(document::Encoding {
             name: found.name(),
-            confidence: (found.confidence * 1e4).round() / 1e4,
+            // Rounded down, so that only certainty is 1.
+            confidence: (found.confidence * 1e4).floor() / 1e4,
             method: found.method,
             malformed: decoded.malformed,
         });
@@ -392,17 +393,20 @@ fn refuse_control(bytes: &[u8], allowed_percent: usize) -> Result<(), NotText> {
     }
 }
 
-/// Recognizes UTF-8 that was cut or damaged in places.
+/// Recognizes UTF-8 that was cut or damaged in places, or that has lines in another encoding.
 fn mostly_utf8(bytes: &[u8]) -> Option<Detection> {
-    let sample = sample(bytes);
-    let (mut n_well_formed, mut n_malformed) = (0, 0);
-    for chunk in sample.utf8_chunks() {
+    let (mut n_wide, mut n_well_formed, mut n_malformed) = (0, 0, 0);
+    // All of it: a few lines of GBK at the head of a file say nothing about the rest.
+    for chunk in bytes.utf8_chunks() {
+        n_wide += chunk.valid().bytes().filter(|&byte| byte >= 0xE0).count();
         n_well_formed += chunk.valid().bytes().filter(|&byte| byte >= 0xC0).count();
         n_malformed += usize::from(!chunk.invalid().is_empty());
     }
     let share = n_well_formed as f64 / (n_well_formed + n_malformed).max(1) as f64;
-    // One in seven characters of GBK is a well-formed sequence by chance.
-    (share >= 0.75).then(|| Detection::new(encoding_rs::UTF_8, share, "mostly-utf-8"))
+    // One in seven characters of GBK is a well-formed sequence of two bytes by chance, but hardly
+    // ever one of three, such as a Chinese character takes.
+    let found = share >= 0.75 || (n_wide >= 4 && n_wide > n_malformed / 2);
+    found.then(|| Detection::new(encoding_rs::UTF_8, share, "mostly-utf-8"))
 }
 
 /// Returns the part of `bytes` that says something: from just ahead of the first non-ASCII byte to
@@ -856,6 +860,23 @@ mod tests {
         assert_eq!(doc.provenance().source_bytes(4..7), 7..9);
         let (doc, _) = run("{}", b"\xEF\xBB\xBFab");
         assert_eq!(doc.provenance().source_bytes(1..2), 4..5);
+    }
+
+    #[test]
+    fn lines_in_another_encoding_do_not_outvote_the_rest() {
+        let line = "第二行：中国人民银行今天宣布降低利率，市场反应热烈。\n";
+        let (utf8, gbk) = (line.as_bytes(), encode("gbk", line));
+        for (head, body, tail) in [(3, 1000, 0), (20, 1000, 0), (0, 700, 300)] {
+            let bytes = [gbk.repeat(head), utf8.repeat(body), gbk.repeat(tail)].concat();
+            let (doc, _) = run("{}", &bytes);
+            let encoding = doc.encoding.as_ref().unwrap();
+            assert_eq!((encoding.name.as_str(), encoding.method), ("utf-8", "mostly-utf-8"));
+            assert!(encoding.confidence < 1.0 && encoding.malformed.total > 0);
+            assert!(doc.text().contains("中国人民银行"));
+        }
+        // And the other way round.
+        let (doc, _) = run("{}", &[gbk.repeat(100), utf8.to_vec()].concat());
+        assert_eq!(doc.encoding.as_ref().unwrap().name, "gbk");
     }
 
     #[test]

@@ -212,10 +212,9 @@ impl Segmenter {
             for piece in pieces(&text[token.range()]) {
                 let start = token.start as usize + piece.start;
                 let range = start..start + piece.len();
-                let pos = match self.jieba.tag(&text[range.clone()], self.hmm).first() {
-                    Some(tag) if self.pos => self.tag_of(&text[range.clone()], tag.tag),
-                    _ => PosTag::default(),
-                };
+                let word = &text[range.clone()];
+                let tag = if self.pos { self.jieba.tag(word, self.hmm).pop() } else { None };
+                let pos = tag.map_or(PosTag::default(), |tag| self.tag_of(word, tag.tag));
                 cut.push(Token::new(range, pos));
             }
         }
@@ -506,6 +505,7 @@ mod tests {
 
     #[test]
     fn search_and_full_add_the_words_inside() {
+        check("mode: search", "", "中华人民共和国", "中华|华人|人民|共和|共和国|中华人民共和国");
         // The parts ahead of the word, the short ones first, as jieba has them.
         check("mode: search", "", "清华大学", "清华|华大|大学|清华大学");
         check("mode: full", "", "清华大学", "清华|清华大学|华大|大学");

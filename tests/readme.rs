@@ -3,7 +3,6 @@
 use hanmill::config::{self, Overrides};
 use hanmill::document::Document;
 use hanmill::pipeline::Worker;
-use hanmill::source::Format;
 
 const ENGLISH: &str = include_str!("../README.md");
 const CHINESE: &str = include_str!("../README.zh-CN.md");
@@ -19,7 +18,7 @@ fn blocks(readme: &str, language: &str) -> Vec<String> {
 fn the_table_of_the_seed_is_true() {
     let stages = ["decode", "repair", "convert"].map(str::to_owned);
     let registry = hanmill::stages::registry();
-    let stages = config::check_stages(&stages, &registry, Format::Text).unwrap();
+    let stages = config::check_stages(&stages, &registry).unwrap();
     let mut worker = Worker::new(&stages);
     for readme in [ENGLISH, CHINESE] {
         let mut n_rows = 0;

@@ -6,7 +6,6 @@ use hanmill::config::{self, Overrides};
 use hanmill::document::Document;
 use hanmill::pipeline::{PipelineStage, RunOptions, Worker};
 use hanmill::registry::{Entry, Registry};
-use hanmill::source::Format;
 use hanmill::stage::Layer;
 use proptest::prelude::*;
 
@@ -33,7 +32,7 @@ fn chain_to(entry: &Entry, registry: &Registry) -> Vec<String> {
 }
 
 fn build(stages: &[String], registry: &Registry) -> Vec<PipelineStage> {
-    config::check_stages(stages, registry, Format::Text)
+    config::check_stages(stages, registry)
         .unwrap_or_else(|problems| panic!("{stages:?}: {problems}"))
 }
 
@@ -91,7 +90,7 @@ fn every_stage_refuses_an_option_it_does_not_know() {
     for entry in registry.iter() {
         let mut chain = chain_to(entry, &registry);
         *chain.last_mut().unwrap() = format!("{}: {{no_such_option: 1}}", entry.name);
-        let problems = config::check_stages(&chain, &registry, Format::Text).unwrap_err();
+        let problems = config::check_stages(&chain, &registry).unwrap_err();
         assert!(problems.to_string().contains("unknown option `no_such_option`"), "{problems}");
     }
 }

@@ -11,7 +11,7 @@ use crate::config;
 use crate::document::Document;
 use crate::pipeline::{PipelineStage, Worker};
 use crate::registry::Registry;
-use crate::source::{self, Format};
+use crate::source;
 
 /// Files that are read at once: enough to keep every core busy, few enough to print as one goes.
 const BATCH: usize = 256;
@@ -20,7 +20,7 @@ pub(super) fn detect(paths: &[PathBuf], registry: &Registry) -> Result<(), Failu
     let Some(decoder) = registry.decoder() else {
         return Err(Failure::Usage("this program has no stage that decodes".to_owned()));
     };
-    let stages = config::check_stages(&[decoder.name.to_owned()], registry, Format::Text)?;
+    let stages = config::check_stages(&[decoder.name.to_owned()], registry)?;
     let mut all_read = true;
     let mut files = Vec::new();
     for path in paths {
@@ -57,6 +57,9 @@ pub(super) fn detect(paths: &[PathBuf], registry: &Registry) -> Result<(), Failu
 
 fn line(worker: &mut Worker, stages: &[PipelineStage], path: &Path) -> Result<String, String> {
     let shown = path.to_string_lossy();
+    if path.exists() && !path.is_file() {
+        return Err(format!("`{shown}` is neither a file nor a folder"));
+    }
     let bytes = fs::read(path).map_err(|error| format!("`{shown}` can't be read: {error}"))?;
     let mut doc = Document::from_bytes(shown.as_ref(), bytes);
     let result = worker.step(0, &stages[0], &mut doc);

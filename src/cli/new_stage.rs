@@ -21,6 +21,13 @@ pub(super) fn new_stage(name: &str, registry: &Registry) -> Result<(), Failure> 
         return Err(Failure::Usage(format!("there is a stage `{}` already", name.yaml)));
     }
     let folder = stages_folder()?;
+    // Such as `document`: the new type would stand beside the `Document` that the template uses.
+    let is_word_char = |c: char| c.is_alphanumeric() || c == '_';
+    if template.split(|c| !is_word_char(c)).any(|word| word == name.type_name) {
+        let message =
+            format!("`{}` is a name that the code of a stage uses already", name.type_name);
+        return Err(Failure::Usage(message));
+    }
     let list = folder.join("mod.rs");
     let path = folder.join(format!("{}.rs", name.module));
     if path.exists() || folder.join(&name.module).exists() {
@@ -43,6 +50,12 @@ pub(super) fn new_stage(name: &str, registry: &Registry) -> Result<(), Failure> 
     )?;
     Ok(())
 }
+
+/// Words that are no name of a module.
+const KEYWORDS: &str = "abstract as async await become box break const continue crate do dyn else \
+    enum extern false final fn for gen if impl in let loop macro match mod move mut override priv \
+    pub ref return self static struct super trait true try type typeof union unsafe unsized use \
+    virtual where while yield";
 
 /// A stage's name in its three spellings.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,11 +81,7 @@ impl StageName {
             ));
         }
         let module = yaml.replace('-', "_");
-        const KEYWORDS: [&str; 12] = [
-            "mod", "fn", "use", "match", "loop", "move", "type", "where", "self", "super", "crate",
-            "stage",
-        ];
-        if KEYWORDS.contains(&module.as_str()) {
+        if KEYWORDS.split(' ').any(|keyword| keyword == module) {
             return Err(format!("`{name}` means something to Rust; choose another name"));
         }
         let camel = |word: &str| word[..1].to_uppercase() + &word[1..];

@@ -11,8 +11,7 @@ use crate::document::Document;
 use crate::pipeline::{PipelineStage, Worker};
 use crate::registry::Registry;
 use crate::sink;
-use crate::source::Format;
-use crate::stage::{Layer, Verdict};
+use crate::stage::{Built, Layer, Verdict};
 
 #[derive(Debug, Args)]
 pub(super) struct PipeArgs {
@@ -28,13 +27,24 @@ pub(super) struct PipeArgs {
 }
 
 pub(super) fn pipe(args: &PipeArgs, registry: &Registry) -> Result<(), Failure> {
+    let stages = config::check_stages(&args.stages, registry)?;
+    let entries = || stages.iter().filter_map(|stage| registry.get(stage.name));
     // Lines are text already, unless a stage wants to decode them itself.
-    let reads_bytes = args.stages.iter().any(|stage| {
-        let name = stage.split(':').next().unwrap_or("").trim();
-        registry.get(name).is_some_and(|entry| entry.reads.contains(&Layer::Bytes))
-    });
-    let format = if reads_bytes { Format::Text } else { Format::JsonLines };
-    let stages = config::check_stages(&args.stages, registry, format)?;
+    let reads_bytes = entries().any(|entry| entry.reads.contains(&Layer::Bytes));
+    let is_of_a_run = |stage: &&PipelineStage| {
+        let writes_nothing = registry.get(stage.name).is_some_and(|entry| entry.writes.is_empty());
+        writes_nothing && matches!(stage.built, Built::Corpus(_))
+    };
+    if let Some(stage) = stages.iter().find(is_of_a_run) {
+        let message =
+            format!("`{}` writes its results at the end of a run, and `pipe` has none", stage.name);
+        return Err(Failure::Usage(message));
+    }
+    if reads_bytes && !args.whole {
+        paint::help(
+            "the encoding is found for each line by itself; `--whole` takes all as one document",
+        );
+    }
     let mut mill = Mill { worker: Worker::new(&stages), stages, args, reads_bytes, all_well: true };
     let mut input = BufReader::with_capacity(1 << 16, io::stdin().lock());
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
@@ -42,11 +52,17 @@ pub(super) fn pipe(args: &PipeArgs, registry: &Registry) -> Result<(), Failure> 
         let mut bytes = Vec::new();
         input.read_to_end(&mut bytes)?;
         mill.document(1, bytes, &mut out)?;
+        if args.json {
+            out.write_all(b"\n")?;
+        }
     } else {
         let mut line = Vec::new();
         let mut n = 0;
         while input.read_until(b'\n', &mut line)? > 0 {
             n += 1;
+            if n == 1 && !reads_bytes && line.starts_with(b"\xEF\xBB\xBF") {
+                line.drain(..3);
+            }
             let had_end = line.pop_if(|byte| *byte == b'\n').is_some();
             let had_return = had_end && line.pop_if(|byte| *byte == b'\r').is_some();
             mill.document(n, std::mem::take(&mut line), &mut out)?;

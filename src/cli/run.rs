@@ -27,7 +27,7 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> Result<(), Failure> {
     display.finish();
     let summary = summary?;
     if !args.quiet {
-        print(&pipeline, &summary, args.sample)?;
+        print(&summary, args.sample)?;
     }
     if summary.counts.quarantined > 0 { Err(Failure::Documents) } else { Ok(()) }
 }
@@ -52,13 +52,23 @@ pub(super) fn load(args: &PipelineArgs, registry: &Registry) -> Result<Pipeline,
             return Err(Failure::Usage(message));
         }
     }
+    let is_yaml = |ending: &std::ffi::OsStr| ending == "yaml" || ending == "yml";
+    if file.is_file() && file.extension().is_some_and(|ending| !is_yaml(ending)) {
+        let message = format!(
+            "`{0}` is no pipeline, which ends in .yaml; to mill it, say `hanmill run --input {0}`",
+            file.display()
+        );
+        return Err(Failure::Usage(message));
+    }
     if !file.exists() && file == Path::new("pipeline.yaml") && registry.starter().is_some() {
-        paint::help("`hanmill init` writes a pipeline.yaml to start from");
+        let message = "there is no `pipeline.yaml` here; `hanmill init` writes one to start from, \
+                       `hanmill run FILE` takes another, `hanmill pipe STAGE…` needs none";
+        return Err(Failure::Usage(message.to_owned()));
     }
     Ok(config::load(file, registry, &args.overrides())?)
 }
 
-fn print(pipeline: &Pipeline, summary: &Summary, sample: Option<u64>) -> Result<(), Failure> {
+fn print(summary: &Summary, sample: Option<u64>) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     let counts = &summary.counts;
     let seconds = summary.wall.as_secs_f64();
@@ -91,8 +101,10 @@ fn print(pipeline: &Pipeline, summary: &Summary, sample: Option<u64>) -> Result<
         writeln!(out, "which ones were dropped: {}", place("dropped.jsonl"))?;
     }
     writeln!(out, "{} {}", styled(BOLD, "results"), place(""))?;
-    if pipeline.stages().iter().any(|stage| stage.name == "report") {
-        writeln!(out, "{}  {}", styled(BOLD, "report"), styled(GREEN, place("report.html")))?;
+    for page in summary.results.iter().filter(|name| name.extension().is_some_and(|e| e == "html"))
+    {
+        let page = summary.output.join(page).display().to_string();
+        writeln!(out, "{}    {}", styled(BOLD, "page"), styled(GREEN, page))?;
     }
     Ok(())
 }

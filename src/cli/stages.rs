@@ -11,10 +11,7 @@ use crate::registry::{Entry, Registry};
 use crate::stage::Layer;
 
 pub(super) fn schema(registry: &Registry) -> Result<(), Failure> {
-    let mut text =
-        serde_json::to_string_pretty(&config::schema(registry)).expect("a schema is plain JSON");
-    text.push('\n');
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    std::io::stdout().lock().write_all(config::schema_text(registry).as_bytes())?;
     Ok(())
 }
 

@@ -82,6 +82,14 @@ pub(super) fn stages(
     stages
 }
 
+/// Tells whether one of the stages in this list reads bytes.
+pub(super) fn reads_bytes(items: &Node, registry: &Registry) -> bool {
+    let Value::Seq(items) = &items.value else { return false };
+    let names = items.iter().filter_map(|item| name_and_options(item, &mut Vec::new()));
+    let entries = names.filter_map(|(name, _)| registry.get(&name.name));
+    entries.into_iter().any(|entry| entry.reads.contains(&Layer::Bytes))
+}
+
 /// Tells a stage's name from its options: `segment`, or `segment: {hmm: false}`.
 fn name_and_options<'n>(item: &'n Node, problems: &mut Vec<Diagnostic>) -> Option<(Key, &'n Node)> {
     match &item.value {
@@ -121,6 +129,11 @@ fn no_options() -> &'static Node {
 }
 
 fn unknown_stage(name: &Key, registry: &Registry) -> Diagnostic {
+    if name.name.contains('：') {
+        return Diagnostic::error(format!("there is no stage `{}`", name.name))
+            .at(name.span.clone())
+            .label("a full-width `：` stands here; write `: `");
+    }
     Diagnostic::error(format!("there is no stage `{}`", name.name))
         .at(name.span.clone())
         .suggest(&name.name, registry.iter().map(|entry| entry.name))
@@ -155,8 +168,14 @@ fn order(
         written.push(Layer::Text);
     }
     let mut lost: BTreeMap<Layer, &str> = BTreeMap::new();
-    for (at, Read { entry, configured, name, .. }) in stages.iter().enumerate() {
-        for layer in configured.reads() {
+    for (at, Read { entry, configured, name, sound, .. }) in stages.iter().enumerate() {
+        // Of options that could not be read nobody knows what they would have turned on.
+        let (reads, writes) = if *sound {
+            (configured.reads(), configured.writes())
+        } else {
+            (entry.reads.to_vec(), entry.writes.to_vec())
+        };
+        for layer in reads {
             if written.contains(&layer) {
                 continue;
             }
@@ -165,7 +184,6 @@ fn order(
             // Once is enough: the stages after this one would only repeat it.
             written.push(layer);
         }
-        let writes = configured.writes();
         if writes.contains(&Layer::Text) {
             for spans in [Layer::Tokens, Layer::PartOfSpeech] {
                 if written.contains(&spans) && !writes.contains(&spans) {

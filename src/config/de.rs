@@ -60,8 +60,13 @@ impl NodeError {
                     None if owner.is_empty() => "this".to_owned(),
                     None => owner.to_owned(),
                 };
-                Diagnostic::error(format!("{name} is {found}"))
-                    .label(format!("expected {}", plain_words(expected)))
+                let problem = Diagnostic::error(format!("{name} is {found}"))
+                    .label(format!("expected {}", plain_words(expected)));
+                if plain_words(expected) == "text" && found.starts_with("the number") {
+                    problem.help("put it in quotes to make it text")
+                } else {
+                    problem
+                }
             }
             Kind::MissingField(name) => {
                 Diagnostic::error(format!("option `{name}`{of} is missing"))
@@ -149,7 +154,7 @@ fn describe(found: Unexpected<'_>) -> String {
         Unexpected::Unsigned(value) => format!("the number {value}"),
         Unexpected::Signed(value) => format!("the number {value}"),
         Unexpected::Float(value) => format!("the number {value}"),
-        Unexpected::Str(value) => format!("the text `{value}`"),
+        Unexpected::Str(value) => format!("the text `{}`", super::yaml::short(value)),
         Unexpected::Unit | Unexpected::Option => "empty".to_owned(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a mapping".to_owned(),

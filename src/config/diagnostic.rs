@@ -118,6 +118,12 @@ impl Sources {
             && let Some((name, text)) = self.0.get(span.source)
         {
             let bytes = one_line(text, span);
+            if line_chars(text, bytes.start) > LONG_LINE_CHARS {
+                let (line, column) = self.position(span);
+                let label =
+                    diagnostic.label.as_deref().map_or(String::new(), |label| format!(": {label}"));
+                return format!("error: {name}:{line}:{column}: {}{label}", diagnostic.message);
+            }
             let mut mark = AnnotationKind::Primary.span(bytes);
             if let Some(label) = &diagnostic.label {
                 mark = mark.label(label.as_str());
@@ -134,6 +140,15 @@ impl Sources {
         // Together they would be joined by a gutter, though there is no line to show.
         renderer.render(&[group]) + "\n" + &renderer.render(&[help])
     }
+}
+
+/// A line longer than this is not shown: it is none that a person wrote.
+const LONG_LINE_CHARS: usize = 400;
+
+/// Returns the length in characters of the line around the byte `at`.
+fn line_chars(text: &str, at: usize) -> usize {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    text[start..].lines().next().map_or(0, |line| line.chars().take(LONG_LINE_CHARS + 1).count())
 }
 
 /// The part of a span on its first line: a mark under twenty lines helps nobody.

@@ -14,7 +14,7 @@ mod yaml;
 use std::path::{Path, PathBuf};
 
 pub use de::NodeError;
-pub use schema::schema;
+pub use schema::{schema, schema_text};
 pub use settings::{Inputs, Memory, Output, Settings, Threads, TokenFormat};
 pub use yaml::{Key, Node, Span, Value};
 
@@ -84,12 +84,13 @@ pub fn check_text(
 
 /// Checks stages given one by one, each in YAML, as `hanmill pipe` takes them.
 ///
+/// They are handed text, unless one of them reads bytes.
+///
 /// # Errors
 /// Every mistake in them.
 pub fn check_stages(
     stages: &[String],
     registry: &Registry,
-    format: Format,
 ) -> Result<Vec<PipelineStage>, Box<Problems>> {
     let mut sources = Sources::default();
     let mut problems = Vec::new();
@@ -100,6 +101,7 @@ pub fn check_stages(
     }
     let span = Span { source: 0, bytes: 0..0 };
     let list = Node { span, value: Value::Seq(items) };
+    let format = if check::reads_bytes(&list, registry) { Format::Text } else { Format::JsonLines };
     let built = check::stages(&list, registry, Path::new(""), Some(format), &mut problems);
     if problems.is_empty() {
         Ok(built)
@@ -128,6 +130,10 @@ fn read(path: &Path) -> Result<String, Diagnostic> {
     })
 }
 
+fn is_same_folder(a: &Path, b: &Path) -> bool {
+    std::fs::canonicalize(a).is_ok_and(|a| std::fs::canonicalize(b).is_ok_and(|b| a == b))
+}
+
 /// Adds the name that was meant, if the folder holds one like it.
 fn meant_path(problem: Diagnostic, missing: &Path) -> Diagnostic {
     let folder = missing.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -147,8 +153,16 @@ fn meant_path(problem: Diagnostic, missing: &Path) -> Diagnostic {
     }
 }
 
-/// Said of a key that is `stages` but for a slip.
-const MEANT_STAGES: &str = "did you mean `stages`?";
+/// The keys of a pipeline.
+const KEYS: [&str; 5] = ["input", "output", "memory", "threads", "stages"];
+
+/// Returns the key that is `stages` but for a slip, where there are no `stages`.
+fn mistyped_stages(root: &Node) -> Option<&Key> {
+    let unknown =
+        root.entries().iter().map(|(key, _)| key).filter(|key| !KEYS.contains(&&*key.name));
+    let is_slip = |key: &&Key| diagnostic::nearest(&key.name, &KEYS) == Some("stages");
+    unknown.filter(|_| root.entry("stages").is_none()).find(is_slip)
+}
 
 struct Checker<'a> {
     registry: &'a Registry,
@@ -184,19 +198,18 @@ impl Checker<'_> {
             settings.memory = memory;
         }
         let output = self.output(&settings, base, named("output"));
-        let files = self.inputs(&mut settings, base, named("input"), &output);
-        let format =
-            files.iter().all(|file| file.format == Format::JsonLines).then_some(Format::JsonLines);
-        let format = format.filter(|_| !files.is_empty());
+        let files = self.inputs(&mut settings, base, named("input"), &output, path);
+        // Where no file was found, by the names, so that one mistake doesn't bring on others.
+        let is_json = |format: Format| format == Format::JsonLines;
+        let all_json = if files.is_empty() {
+            settings.input.0.iter().all(|input| is_json(Format::of(Path::new(input))))
+        } else {
+            files.iter().all(|file| is_json(file.format))
+        };
+        let format = all_json.then_some(Format::JsonLines);
         let stages = match named("stages") {
             Some(items) => check::stages(items, self.registry, base, format, &mut self.problems),
-            None if self
-                .problems
-                .iter()
-                .any(|problem| problem.label.as_deref() == Some(MEANT_STAGES)) =>
-            {
-                Vec::new()
-            }
+            None if mistyped_stages(&root).is_some() => Vec::new(),
             None => {
                 let end = Span { source, bytes: text.trim_end().len()..text.trim_end().len() };
                 let names = self.registry.iter().map(|entry| entry.name).collect::<Vec<_>>();
@@ -220,27 +233,19 @@ impl Checker<'_> {
     fn settings(&mut self, root: &Node) -> Settings {
         let mut rest = root.clone();
         if let Value::Map(entries) = &mut rest.value {
-            entries.retain(|(key, _)| key.name != "stages");
+            entries.retain(|(key, _)| key.name != "stages" && KEYS.contains(&&*key.name));
         }
-        match rest.read_all("", Node::read::<Settings>) {
-            Ok(settings) => settings,
-            Err(found) => {
-                for mut problem in found {
-                    // The one key that serde doesn't know of, and the one most often mistyped.
-                    let written = problem.message.split('`').nth(1).unwrap_or("").to_owned();
-                    if problem.message.starts_with("unknown option")
-                        && root.entry(&written).is_some()
-                        && diagnostic::nearest(&written, &["stages"]).is_some()
-                        && root.entry("stages").is_none()
-                    {
-                        problem.label = Some(MEANT_STAGES.to_owned());
-                        problem.help = None;
-                    }
-                    self.problems.push(problem);
-                }
-                Settings::default()
-            }
+        for (key, _) in root.entries().iter().filter(|(key, _)| !KEYS.contains(&&*key.name)) {
+            self.problems.push(
+                Diagnostic::error(format!("a pipeline has no `{}`", key.name))
+                    .at(key.span.clone())
+                    .suggest(&key.name, KEYS),
+            );
         }
+        rest.read_all("", Node::read::<Settings>).unwrap_or_else(|found| {
+            self.problems.extend(found);
+            Settings::default()
+        })
     }
 
     fn output(&mut self, settings: &Settings, base: &Path, node: Option<&Node>) -> PathBuf {
@@ -271,6 +276,7 @@ impl Checker<'_> {
         base: &Path,
         node: Option<&Node>,
         output: &Path,
+        own: &Path,
     ) -> Vec<InputFile> {
         let from_command_line = !self.overrides.inputs.is_empty();
         let base = if from_command_line {
@@ -291,6 +297,18 @@ impl Checker<'_> {
         }
         let mut files = Vec::new();
         for (at, input) in settings.input.0.iter().enumerate() {
+            let span = node.filter(|_| !from_command_line).map(|node| match &node.value {
+                Value::Seq(items) => items.get(at).unwrap_or(node).span.clone(),
+                _ => node.span.clone(),
+            });
+            if is_same_folder(&base.join(input), output) {
+                let problem = Diagnostic::error(format!(
+                    "input: `{input}` is the output folder too"
+                ))
+                .help("the next run would read the results of this one; choose another `output`");
+                self.problems.push(Diagnostic { span, ..problem });
+                continue;
+            }
             match source::resolve(base, input, output) {
                 Ok(found) => files.extend(found),
                 Err(error) => {
@@ -298,10 +316,6 @@ impl Checker<'_> {
                     if let Some(cause) = std::error::Error::source(&error) {
                         message += &format!(": {cause}");
                     }
-                    let span = node.filter(|_| !from_command_line).map(|node| match &node.value {
-                        Value::Seq(items) => items.get(at).unwrap_or(node).span.clone(),
-                        _ => node.span.clone(),
-                    });
                     let problem = Diagnostic { span, ..Diagnostic::error(message) };
                     self.problems.push(match &error {
                         InputError::Missing(path) => meant_path(problem, path),
@@ -310,6 +324,8 @@ impl Checker<'_> {
                 }
             }
         }
+        let own = std::fs::canonicalize(own).ok();
+        files.retain(|file| own.is_none() || std::fs::canonicalize(&file.path).ok() != own);
         source::without_repeats(files)
     }
 }

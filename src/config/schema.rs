@@ -50,6 +50,11 @@ pub fn schema(registry: &Registry) -> Value {
     root
 }
 
+/// Returns the JSON Schema as text, with a line end.
+pub fn schema_text(registry: &Registry) -> String {
+    serde_json::to_string_pretty(&schema(registry)).expect("a schema is plain JSON") + "\n"
+}
+
 /// Points `$ref`s of a stage's schema at the shared definitions.
 fn redirect(value: &mut Value, stage: &str) {
     match value {

@@ -31,12 +31,18 @@ pub(super) fn apply(root: &mut Node, text: &str, source: usize, problems: &mut V
         problems.push(
             Diagnostic::error("the path of a setting has an empty part").at(empty.span.clone()),
         );
-    } else if let Err(problem) = put(root, &keys, value) {
+    } else if let Err(problem) = put(root, None, &keys, value) {
         problems.push(*problem);
     }
 }
 
-fn put(node: &mut Node, keys: &[Key], value: Node) -> Result<(), Box<Diagnostic>> {
+/// Puts `value` where `keys` lead from `node`, which stands below the key `parent`.
+fn put(
+    node: &mut Node,
+    parent: Option<&str>,
+    keys: &[Key],
+    value: Node,
+) -> Result<(), Box<Diagnostic>> {
     let Some((key, rest)) = keys.split_first() else {
         *node = value;
         return Ok(());
@@ -45,7 +51,16 @@ fn put(node: &mut Node, keys: &[Key], value: Node) -> Result<(), Box<Diagnostic>
         node.value = Value::Map(Vec::new());
     }
     if let Value::Seq(items) = &mut node.value {
-        return put(item(items, key)?, rest, value);
+        return put(item(items, key)?, None, rest, value);
+    }
+    if let Value::Scalar(serde_yaml::Value::String(_)) = &node.value
+        && parent == Some("output")
+    {
+        // `output: out` is short for `output: {path: out}`.
+        let span = node.span.clone();
+        let path = Key { span: span.clone(), name: "path".to_owned() };
+        let folder = std::mem::replace(node, Node::null(span));
+        node.value = Value::Map(vec![(path, folder)]);
     }
     let Value::Map(entries) = &mut node.value else {
         let message = format!("`{}` leads into {}, which has no keys", key.name, node.describe());
@@ -57,7 +72,7 @@ fn put(node: &mut Node, keys: &[Key], value: Node) -> Result<(), Box<Diagnostic>
     });
     // From now on the command line is to blame for what stands here.
     entries[at].0.span = key.span.clone();
-    put(&mut entries[at].1, rest, value)
+    put(&mut entries[at].1, Some(&key.name), rest, value)
 }
 
 /// The item of a list that `key` means: by number, or as a stage by name.

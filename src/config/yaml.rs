@@ -86,7 +86,7 @@ impl Node {
             Value::Scalar(Yaml::Null) => "nothing".to_owned(),
             Value::Scalar(Yaml::Bool(value)) => format!("`{value}`"),
             Value::Scalar(Yaml::Number(value)) => format!("the number {value}"),
-            Value::Scalar(Yaml::String(value)) => format!("the text `{value}`"),
+            Value::Scalar(Yaml::String(value)) => format!("the text `{}`", short(value)),
             Value::Scalar(_) | Value::Map(_) => "a mapping".to_owned(),
             Value::Seq(_) => "a list".to_owned(),
         }
@@ -193,9 +193,14 @@ impl<'t> Builder<'t, '_> {
             Some(Err(error)) => {
                 let at = self.byte(error.marker().index());
                 let span = Span { source: self.source, bytes: at..at };
-                Err(Box::new(
-                    Diagnostic::error("this is not valid YAML").at(span).label(error.info()),
-                ))
+                let problem =
+                    Diagnostic::error("this is not valid YAML").at(span).label(error.info());
+                Err(Box::new(match full_width_colon(self.text) {
+                    Some(line) => {
+                        problem.help(format!("line {line} has a full-width `：`; write `: `"))
+                    }
+                    None => problem,
+                }))
             }
             None => Ok((Event::StreamEnd, self.end())),
         }
@@ -292,6 +297,16 @@ impl<'t> Builder<'t, '_> {
     }
 }
 
+/// Returns the line, from 1, on which a key seems to end in `：`, as Chinese keyboards type it.
+fn full_width_colon(text: &str) -> Option<usize> {
+    let is_key =
+        |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let ends_so = |line: &str| {
+        line.split_once('：').is_some_and(|(key, _)| is_key(key.trim_start_matches([' ', '-'])))
+    };
+    text.lines().position(ends_so).map(|at| at + 1)
+}
+
 fn count(node: &Node) -> usize {
     match &node.value {
         Value::Scalar(_) => 1,
@@ -307,6 +322,13 @@ fn end_of(span: &Span, end: Range<usize>, last: Option<&Span>) -> usize {
         Some(last) if !is_flow => last.bytes.end.max(span.bytes.start),
         _ => end.end.max(span.bytes.start),
     }
+}
+
+/// The start of a text, as much as a message can bear.
+pub(super) fn short(text: &str) -> String {
+    let mut chars = text.chars();
+    let start: String = chars.by_ref().take(40).collect();
+    if chars.next().is_some() { start + "…" } else { start }
 }
 
 /// Plain scalars are what `serde_yaml` takes them for, so that both readers agree.

@@ -44,15 +44,22 @@ pub(super) fn run(
     let permits = Permits::new(pipeline.settings().memory.0);
     let workers: Mutex<Vec<Worker>> = Mutex::default();
     let stopped = AtomicBool::new(false);
+    let broken = Mutex::new(None);
     // Holds no more than the permits allow.
     let (sender, receiver) = crossbeam_channel::unbounded();
     let written = std::thread::scope(|threads| {
         let writer = threads.spawn(|| {
-            let written = write(receiver, outputs, &permits, options, &stopped);
-            stopped.store(true, Ordering::Relaxed);
-            written
+            // However the writer ends, nobody may wait for it afterwards.
+            let _ending = Ending { permits: &permits, stopped: &stopped };
+            write(receiver, outputs, &permits, options, &stopped)
         });
-        let shared = Shared { pipeline, permits: &permits, workers: &workers, stopped: &stopped };
+        let shared = Shared {
+            pipeline,
+            permits: &permits,
+            workers: &workers,
+            stopped: &stopped,
+            broken: &broken,
+        };
         pool.in_place_scope_fifo(|scope| {
             let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
             let mut n_documents = 0;
@@ -73,8 +80,12 @@ pub(super) fn run(
             }
             drop(sender);
         });
-        writer.join().expect("the writer's errors are values")
+        writer.join()
     });
+    let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    if let Some(error) = broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
     let (counts, failures) = match written {
         Ok(_) if options.is_cancelled() => return Err(RunError::Cancelled),
         Ok(written) => written,
@@ -84,7 +95,7 @@ pub(super) fn run(
     };
     let mut all = Worker::new(stages);
     for worker in workers.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        all.merge(stages, worker);
+        all.merge(stages, worker)?;
     }
     let partials = all.partials.into_iter().enumerate();
     Ok(Flow {
@@ -124,6 +135,21 @@ struct Shared<'a> {
     /// itself may begin another document on the same thread before it is done with the first.
     workers: &'a Mutex<Vec<Worker>>,
     stopped: &'a AtomicBool,
+    /// What went wrong that no document is to blame for; ends the run.
+    broken: &'a Mutex<Option<RunError>>,
+}
+
+/// The end of the writer, also by a panic.
+struct Ending<'a> {
+    permits: &'a Permits,
+    stopped: &'a AtomicBool,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        self.permits.close();
+    }
 }
 
 /// Documents on their way to the writer, one behind the other in the input.
@@ -148,6 +174,21 @@ enum Outcome {
 
 impl Shared<'_> {
     fn mill(&self, at: usize, first: u64, jobs: Vec<Job>, permit: u64, sender: &Sender<Batch>) {
+        // A gap in the order would hold up every batch behind it.
+        let documents = guarded(|| Ok::<_, DocumentError>(self.mill_all(first, jobs)));
+        let documents = documents.unwrap_or_else(|panic| {
+            self.stopped.store(true, Ordering::Relaxed);
+            let error = RunError::Panicked(panic);
+            *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            Vec::new()
+        });
+        // The writer goes first only if it can't write; then nobody waits for these documents.
+        if let Err(lost) = sender.send(Batch { at, permit, documents }) {
+            self.permits.give(lost.0.permit);
+        }
+    }
+
+    fn mill_all(&self, first: u64, jobs: Vec<Job>) -> Vec<Milled> {
         let stages = self.pipeline.stages();
         let resting = self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = resting.unwrap_or_else(|| Worker::new(stages));
@@ -161,10 +202,7 @@ impl Shared<'_> {
             documents.push(Milled { bytes, input_bytes, outcome });
         }
         self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-        // The writer goes first only if it can't write; then nobody waits for these documents.
-        if let Err(lost) = sender.send(Batch { at, permit, documents }) {
-            self.permits.give(lost.0.permit);
-        }
+        documents
     }
 
     fn outcome(&self, worker: &mut Worker, seq: u64, job: Job) -> Result<Outcome, Failure> {
@@ -180,11 +218,10 @@ impl Shared<'_> {
                 let format = self.pipeline.token_format();
                 let line = guarded(|| Ok::<_, DocumentError>(sink::document_line(&doc, format)))
                     .map_err(|error| failure(&doc, "output", error))?;
-                guarded(|| {
-                    worker.fold(stages, seen);
-                    Ok::<_, DocumentError>(())
-                })
-                .map_err(|error| failure(&doc, "merge", error))?;
+                if let Err(error) = worker.fold(stages, seen) {
+                    self.stopped.store(true, Ordering::Relaxed);
+                    *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
                 Ok(Outcome::Kept(line))
             }
         }

@@ -108,7 +108,9 @@ impl Pipeline {
         resolved
     }
 
-    /// Returns the BLAKE3 hash, in hex, of all that shapes the results: stages, options and inputs.
+    /// Returns the BLAKE3 hash, in hex, of the recipe: stages, options and the names of the inputs.
+    ///
+    /// Not of what lies in the files that these name, nor of the program's version.
     pub fn hash(&self) -> String {
         let mut resolved = self.resolved();
         if let Some(resolved) = resolved.as_object_mut() {
@@ -152,8 +154,9 @@ impl Pipeline {
         if options.is_cancelled() {
             return Err(RunError::Cancelled);
         }
+        let results = outputs.finished().into_keys().collect();
         outputs.commit().map_err(at_output)?;
-        Ok(Summary { counts: flow.counts, wall, output: self.output.clone() })
+        Ok(Summary { counts: flow.counts, wall, output: self.output.clone(), results })
     }
 
     fn token_format(&self) -> TokenFormat {
@@ -196,6 +199,8 @@ pub struct Summary {
     pub wall: Duration,
     /// Where the results are.
     pub output: PathBuf,
+    /// Names of the results in that folder, in their order.
+    pub results: Vec<PathBuf>,
 }
 
 /// Why a run ended without results.
@@ -217,6 +222,9 @@ pub enum RunError {
         /// Why.
         source: FinishError,
     },
+    /// The engine, or what it was handed, panicked outside any document.
+    #[error("the run broke off: {0}")]
+    Panicked(String),
     /// The threads could not be started.
     #[error("the threads can't be started")]
     Threads(#[from] rayon::ThreadPoolBuildError),

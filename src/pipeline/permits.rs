@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 /// A budget of bytes.
 #[derive(Debug)]
 pub(super) struct Permits {
+    /// Bytes left; as good as endless once closed.
     left: Mutex<u64>,
     returned: Condvar,
     budget: u64,
@@ -29,9 +30,17 @@ impl Permits {
         bytes
     }
 
+    /// Lets everyone in from now on, since nobody is left to give anything back.
+    pub(super) fn close(&self) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = u64::MAX / 2;
+        self.returned.notify_all();
+    }
+
     /// Gives back what [`take`](Self::take) returned.
     pub(super) fn give(&self, bytes: u64) {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) += bytes;
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = left.saturating_add(bytes);
+        drop(left);
         self.returned.notify_one();
     }
 }

@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-use super::PipelineStage;
+use super::{PipelineStage, RunError};
 use crate::corpus::Failure;
 use crate::document::Document;
 use crate::source::Job;
@@ -142,25 +142,37 @@ impl Worker {
     }
 
     /// Adds what a document showed; nothing of it may be added before the document is sure to be kept.
-    pub(super) fn fold(&mut self, stages: &[PipelineStage], seen: Observations) {
+    ///
+    /// A panic of a stage in the midst of it leaves half a result, so that it ends the run.
+    pub(super) fn fold(
+        &mut self,
+        stages: &[PipelineStage],
+        seen: Observations,
+    ) -> Result<(), RunError> {
         for (at, partial) in seen.0 {
             if let (Built::Corpus(built), Some(into)) = (&stages[at].built, &mut self.partials[at])
             {
-                built.merge(&mut **into, partial);
+                guarded(|| {
+                    built.merge(&mut **into, partial);
+                    Ok::<_, DocumentError>(())
+                })
+                .map_err(|panic| RunError::Finish {
+                    stage: stages[at].name,
+                    source: panic.into(),
+                })?;
             }
         }
+        Ok(())
     }
 
     /// Adds all that another worker has seen and done.
-    pub(super) fn merge(&mut self, stages: &[PipelineStage], other: Self) {
-        let partials = other.partials.into_iter().enumerate();
-        self.fold(
-            stages,
-            Observations(partials.filter_map(|(at, partial)| Some((at, partial?))).collect()),
-        );
+    pub(super) fn merge(&mut self, stages: &[PipelineStage], other: Self) -> Result<(), RunError> {
         for (into, from) in self.stats.iter_mut().zip(&other.stats) {
             into.add(from);
         }
+        let partials = other.partials.into_iter().enumerate();
+        let partials = partials.filter_map(|(at, partial)| Some((at, partial?)));
+        self.fold(stages, Observations(partials.collect()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `documents.jsonl`, `dropped.jsonl` and `quarantine.jsonl`: an object a line, keys in a fixed order.
 
+use rustc_hash::FxHashSet;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use crate::config::TokenFormat;
@@ -9,7 +10,7 @@ use crate::document::{Document, Provenance, SourceRef};
 /// Returns the line of a kept document, with its line end.
 ///
 /// Fields that came in follow the mill's own; one that bears the name of a field of the mill's is
-/// written as `NAME_in`, so that nothing is lost.
+/// written as `NAME_in`, with as many `_in` as it takes, so that nothing is lost.
 pub fn document_line(doc: &Document, tokens: TokenFormat) -> Vec<u8> {
     let capacity = doc.text().len() * 2 + doc.tokens.len() * 4 + 512;
     line(&Line { doc, tokens }, capacity)
@@ -68,12 +69,13 @@ impl Serialize for Line<'_> {
         if !doc.repairs.is_empty() {
             map.serialize_entry("repairs", &doc.repairs)?;
         }
+        let mut names: FxHashSet<String> = OWN.into_iter().map(str::to_owned).collect();
         for (name, value) in doc.fields.iter().filter(|(name, _)| *name != "id") {
-            if OWN.contains(&name) {
-                map.serialize_entry(&format!("{name}_in"), value)?;
-            } else {
-                map.serialize_entry(name, value)?;
+            let mut name = name.to_owned();
+            while !names.insert(name.clone()) {
+                name += "_in";
             }
+            map.serialize_entry(&name, value)?;
         }
         map.end()
     }
@@ -114,7 +116,7 @@ struct PartsOfSpeech<'a>(&'a Document);
 
 impl Serialize for PartsOfSpeech<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.tokens.iter().map(|token| token.pos.as_str().to_owned()))
+        serializer.collect_seq(self.0.tokens.iter().map(|token| token.pos))
     }
 }
 
@@ -171,7 +173,8 @@ mod tests {
         let raw = |text: &str| serde_json::value::RawValue::from_string(text.to_owned()).unwrap();
         doc.fields.push("source", raw("\"新华社\""));
         doc.fields.push("url", raw("1.10"));
+        doc.fields.push("source_in", raw("2"));
         let line = written(&doc, TokenFormat::Words);
-        assert!(line.contains(r#""source_in":"新华社","url":1.10"#), "{line}");
+        assert!(line.contains(r#""source_in":"新华社","url":1.10,"source_in_in":2"#), "{line}");
     }
 }

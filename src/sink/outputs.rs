@@ -8,6 +8,9 @@ use std::sync::Mutex;
 
 /// Folder of unfinished results, inside the output folder so that a rename never crosses disks.
 const STAGING: &str = ".hanmill-unfinished";
+/// Where in it results are written, and where earlier ones wait until the new ones stand.
+const UNFINISHED: &str = "new";
+const EARLIER: &str = "earlier";
 /// The result that is renamed last: where it stands, everything it lists stands too.
 const MANIFEST: &str = "run.json";
 
@@ -64,11 +67,18 @@ impl Outputs {
             let message = format!("`{}` is no name for a result", name.display());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let path = self.staging.join(name);
+        let path = self.staging.join(UNFINISHED).join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let file = BufWriter::with_capacity(1 << 18, File::create(path)?);
+        let file = File::create_new(path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                let message = format!("`{}` is written twice in one run", name.display());
+                io::Error::new(error.kind(), message)
+            }
+            _ => error,
+        })?;
+        let file = BufWriter::with_capacity(1 << 18, file);
         Ok(OutputFile { file, name: name.to_owned(), bytes: 0, outputs: self })
     }
 
@@ -81,19 +91,18 @@ impl Outputs {
     /// doesn't have.
     ///
     /// # Errors
-    /// If a file can't be moved.
+    /// If a file can't be moved; those that were are then moved back.
     pub fn commit(self) -> io::Result<()> {
         let finished = self.finished();
         let stale = earlier_results(&self.folder.join(MANIFEST));
         let manifest_last = |name: &&PathBuf| name.as_os_str() == MANIFEST;
         let mut names: Vec<&PathBuf> = finished.keys().collect();
         names.sort_by_key(manifest_last);
-        for name in names {
-            let place = self.folder.join(name);
-            if let Some(parent) = place.parent() {
-                fs::create_dir_all(parent)?;
+        for (n, name) in names.iter().enumerate() {
+            if let Err(error) = self.put_in_place(name) {
+                names[..n].iter().rev().for_each(|name| self.take_back(name));
+                return Err(error);
             }
-            fs::rename(self.staging.join(name), place)?;
         }
         for name in stale.iter().filter(|name| !finished.contains_key(*name)) {
             // Gone already is as good as removed.
@@ -104,6 +113,34 @@ impl Outputs {
             let _ = folder.sync_all();
         }
         Ok(())
+    }
+
+    /// Moves one result into place; what stood there is kept for [`take_back`](Self::take_back).
+    fn put_in_place(&self, name: &Path) -> io::Result<()> {
+        let (place, earlier) = (self.folder.join(name), self.staging.join(EARLIER).join(name));
+        for parent in [place.parent(), earlier.parent()].into_iter().flatten() {
+            fs::create_dir_all(parent)?;
+        }
+        if place.is_dir() {
+            let message = format!("`{}` is a folder", place.display());
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
+        }
+        if place.exists() {
+            fs::rename(&place, &earlier)?;
+        }
+        fs::rename(self.staging.join(UNFINISHED).join(name), &place).inspect_err(|_| {
+            // Best effort: the first error is the one to tell.
+            let _ = fs::rename(&earlier, &place);
+        })
+    }
+
+    /// Puts back what stood in the place of a result.
+    fn take_back(&self, name: &Path) {
+        let (place, earlier) = (self.folder.join(name), self.staging.join(EARLIER).join(name));
+        let restored =
+            if earlier.exists() { fs::rename(earlier, place) } else { fs::remove_file(place) };
+        // Best effort: the error that led here is the one to tell.
+        drop(restored);
     }
 }
 
@@ -188,6 +225,29 @@ mod tests {
         assert!(!folder.path().join("report.html").exists());
         assert_eq!(fs::read_to_string(folder.path().join("deep/er.txt")).unwrap(), "new");
         assert!(!folder.path().join(STAGING).exists());
+    }
+
+    #[test]
+    fn results_that_can_not_all_be_put_in_place_are_all_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.txt"), "earlier").unwrap();
+        fs::create_dir(folder.path().join("c.txt")).unwrap();
+        let outputs = Outputs::open(folder.path()).unwrap();
+        for name in ["a.txt", "b.txt", "c.txt", "run.json"] {
+            write(&outputs, name, "new");
+        }
+        assert!(outputs.commit().unwrap_err().to_string().contains("is a folder"));
+        assert_eq!(fs::read_to_string(folder.path().join("a.txt")).unwrap(), "earlier");
+        assert!(!folder.path().join("b.txt").exists());
+    }
+
+    #[test]
+    fn a_result_is_written_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let outputs = Outputs::open(folder.path()).unwrap();
+        write(&outputs, "a.txt", "first");
+        let error = outputs.create(Path::new("a.txt")).unwrap_err();
+        assert_eq!(error.to_string(), "`a.txt` is written twice in one run");
     }
 
     #[test]

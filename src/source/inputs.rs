@@ -128,7 +128,27 @@ fn below(
     let walk = WalkDir::new(&root).follow_links(true).into_iter().filter_entry(is_wanted);
     let mut files = Vec::new();
     for entry in walk {
-        let entry = entry.map_err(|error| unreadable(&root, error))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if error.depth() == 0 => return Err(unreadable(&root, error)),
+            Err(error) => {
+                // A broken link, or a folder that may not be entered. It is listed as a file, so
+                // that the run goes on and the quarantine tells of it.
+                let path = error.path().unwrap_or(&root).to_owned();
+                let named = folder.join(path.strip_prefix(&root).unwrap_or(&path));
+                let is_hidden =
+                    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+                if !is_hidden && glob.is_none_or(|glob| glob.is_match(&named)) {
+                    files.push(InputFile {
+                        path,
+                        shown: shown(&named),
+                        bytes: 0,
+                        format: Format::Text,
+                    });
+                }
+                continue;
+            }
+        };
         let relative = entry.path().strip_prefix(&root).unwrap_or(entry.path());
         let named = folder.join(relative);
         if !entry.file_type().is_file() || glob.is_some_and(|glob| !glob.is_match(&named)) {

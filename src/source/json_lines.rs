@@ -121,10 +121,12 @@ pub(super) fn load(line: &[u8], source: SourceRef) -> Result<Document, DocumentE
             "text" if body.is_none() => body = Some(value),
             "id" if doc.id.is_empty() => {
                 match serde_json::from_str::<Cow<'_, str>>(value.get()) {
-                    Ok(id) => doc.id = id.into_owned(),
-                    // A number stays a number on its way out.
-                    Err(_) => {
-                        value.get().clone_into(&mut doc.id);
+                    Ok(id) if !id.is_empty() => doc.id = id.into_owned(),
+                    // A number stays a number on its way out, and nothing stays nothing.
+                    _ => {
+                        if value.get() != "null" && value.get() != "\"\"" {
+                            value.get().clone_into(&mut doc.id);
+                        }
                         doc.fields.push("id", value.to_owned());
                     }
                 }
@@ -140,7 +142,11 @@ pub(super) fn load(line: &[u8], source: SourceRef) -> Result<Document, DocumentE
         )));
     };
     let literal = body.get();
-    let decoded: Cow<'_, str> = serde_json::from_str(literal).map_err(|_| {
+    let decoded: Cow<'_, str> = serde_json::from_str(literal).map_err(|error| {
+        if literal.starts_with('"') {
+            // Such as half of a surrogate pair, which some programs write.
+            return DocumentError::new("`text` is not a sound string").caused_by(error);
+        }
         DocumentError::new(format!("`text` is not a string but {}", start_of(literal)))
     })?;
     if doc.id.is_empty() {
@@ -255,7 +261,9 @@ mod tests {
 
     #[test]
     fn a_document_without_id_is_named_by_its_place() {
-        assert_eq!(loaded(r#"{"text":""}"#).unwrap().id, "a.jsonl:7");
+        for line in [r#"{"text":""}"#, r#"{"text":"","id":null}"#, r#"{"text":"","id":""}"#] {
+            assert_eq!(loaded(line).unwrap().id, "a.jsonl:7");
+        }
     }
 
     #[test]
@@ -269,6 +277,8 @@ mod tests {
             loaded(r#"{"content":"x","url":1}"#).unwrap_err(),
             "the object has no field `text`; its other fields: content, url"
         );
+        let error = loaded(r#"{"text":"a\ud83d"}"#).unwrap_err();
+        assert_eq!(error, "`text` is not a sound string");
         assert_eq!(loaded(r#"{"text":3}"#).unwrap_err(), "`text` is not a string but 3");
     }
 

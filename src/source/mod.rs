@@ -50,7 +50,7 @@ pub struct Job {
 
 #[derive(Debug)]
 enum Content {
-    File(std::path::PathBuf),
+    File { path: std::path::PathBuf, max_bytes: u64 },
     JsonLine(Vec<u8>),
     Failed(DocumentError),
 }
@@ -71,7 +71,7 @@ impl Job {
     /// If the file can't be read, or the line is no JSON object with a `text`.
     pub fn load(self) -> Result<Document, DocumentError> {
         match self.content {
-            Content::File(path) => text_file::load(&path, self.source),
+            Content::File { path, max_bytes } => text_file::load(&path, max_bytes, self.source),
             Content::JsonLine(line) => json_lines::load(&line, self.source),
             Content::Failed(error) => Err(error),
         }

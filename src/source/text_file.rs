@@ -18,20 +18,29 @@ pub(super) fn job(file: &InputFile, max_bytes: u64) -> Job {
         bytes: file.bytes,
         input_bytes: file.bytes,
         source,
-        content: Content::File(file.path.clone()),
+        content: Content::File { path: file.path.clone(), max_bytes },
     }
 }
 
-pub(super) fn load(path: &Path, source: SourceRef) -> Result<Document, DocumentError> {
+pub(super) fn load(
+    path: &Path,
+    max_bytes: u64,
+    source: SourceRef,
+) -> Result<Document, DocumentError> {
     let read = || {
-        let mut file = File::open(path)?;
-        let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize + 1);
-        file.read_to_end(&mut bytes)?;
+        let file = File::open(path)?;
+        let expected = file.metadata()?.len().min(max_bytes);
+        let mut bytes = Vec::with_capacity(expected as usize + 1);
+        // It may have grown since it was found.
+        file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     let bytes: Vec<u8> = read().map_err(|error: std::io::Error| {
         DocumentError::new("the file can't be read").caused_by(error)
     })?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(too_large(None, max_bytes));
+    }
     let mut doc = Document::from_bytes(source.to_string(), bytes);
     doc.source = source;
     Ok(doc)

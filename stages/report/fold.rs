@@ -63,8 +63,9 @@ pub struct Seen {
 /// The first things by place: `seq` and id of the document, and position in it.
 type First<T> = BTreeMap<(u64, String, usize), T>;
 
-fn merge_first<T>(into: &mut First<T>, mut from: First<T>, limit: usize) {
-    into.append(&mut from);
+fn merge_first<T>(into: &mut First<T>, from: First<T>, limit: usize) {
+    // Not `append`, which makes the tree anew however little is added.
+    into.extend(from);
     while into.len() > limit {
         into.pop_last();
     }
@@ -284,7 +285,8 @@ impl RepairExample {
 /// Returns what stands on either side of a repair in the text as it is now.
 fn context(doc: &Document, repair: &Repair) -> Option<(String, String)> {
     let revisions = doc.revisions();
-    let repaired = revisions.iter().position(|revision| revision.stage == REPAIR)?;
+    // Where damage was only flagged there is no such revision, and nothing came before it.
+    let repaired = revisions.iter().position(|revision| revision.stage == REPAIR).unwrap_or(0);
     let span = Forward::new(&revisions[repaired..]).around(to_usize(&(repair.start..repair.end)));
     let left = doc.text().get(..span.start)?;
     let right = doc.text().get(span.end..)?;

@@ -23,6 +23,9 @@ enum Kind {
     Corpus,
 }
 
+/// Longest word that is marked, in bytes of UTF-8: twenty Chinese characters.
+const LONGEST_BYTES: usize = 60;
+
 impl<'a> Words<'a> {
     /// Takes the keywords of a document and those of the corpus; a word of both counts as the first.
     pub(super) fn new(
@@ -37,8 +40,10 @@ impl<'a> Words<'a> {
 
     fn add(&mut self, list: impl IntoIterator<Item = &'a str>, kind: Kind) {
         for word in list {
-            // A mark is a part of one paragraph.
-            let Some(first) = word.chars().next().filter(|_| !word.contains('\n')) else {
+            // A mark is a part of one paragraph; and what is longer than this is no word but a run
+            // of letters, which would be looked for at every place.
+            let is_markable = word.len() <= LONGEST_BYTES && !word.contains('\n');
+            let Some(first) = word.chars().next().filter(|_| is_markable) else {
                 continue;
             };
             self.kinds.entry(word).or_insert(kind);
