@@ -93,10 +93,7 @@ fn a_value_of_the_pipeline_can_be_set() {
 #[test]
 fn tokens_lead_back_to_the_bytes_of_the_file() {
     let folder = corpus();
-    hanmill(folder.path())
-        .args(["run", "--set", "output={path: out, tokens: origins}"])
-        .assert()
-        .code(0);
+    hanmill(folder.path()).args(["run", "--set", "output.tokens=origins"]).assert().code(0);
     for line in read(folder.path(), "out/documents.jsonl").lines() {
         let doc: serde_json::Value = serde_json::from_str(line).unwrap();
         let file =

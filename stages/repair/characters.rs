@@ -3,8 +3,10 @@
 use std::sync::LazyLock;
 
 use encoding_rs::BIG5;
-use opencc_fmmseg::OpenCC;
 use pinyin::{ToPinyin, ToPinyinMulti};
+
+use super::gbk::gbk;
+use crate::stages::convert::simplified_characters;
 
 /// Forms of each character of the Basic Multilingual Plane.
 struct Forms {
@@ -27,9 +29,7 @@ static FORMS: LazyLock<Forms> = LazyLock::new(|| {
         lines.push(c);
         lines.push('\n');
     }
-    let mut converter = OpenCC::new();
-    converter.set_parallel(false);
-    let converted = converter.t2s(&lines, false);
+    let converted = simplified_characters(&lines);
 
     let mut beyond_big5 = vec![false; simplified.len()];
     for &c in &han {
@@ -54,6 +54,13 @@ fn is_in_big5(c: char) -> bool {
     let mut utf8 = [0; 4];
     let (_, _, unmappable) = BIG5.encode(c.encode_utf8(&mut utf8));
     !unmappable
+}
+
+/// Tells whether the simplified form of `c` is one of the 3,755 common characters, the first level of
+/// GB 2312.
+pub fn is_common(c: char) -> bool {
+    let simplified = FORMS.simplified.get(c as usize).copied().unwrap_or(c);
+    matches!(gbk().encode(simplified), Some([0xB0..=0xD7, 0xA1..=0xFE]))
 }
 
 /// Tells whether `c` is a Chinese character.

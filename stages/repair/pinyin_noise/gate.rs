@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::beam::{lost_bytes, trail_of};
 use super::note::{Kind, has_tone, piece_at, pinyin_words};
 use crate::stages::repair::characters::{
-    has_reading, is_first_reading, is_han, is_simplified_only, is_traditional,
+    has_reading, is_common, is_first_reading, is_han, is_simplified_only, is_traditional,
 };
 
 /// Words of people who write about characters. With few notes one of them is enough to let be.
@@ -21,6 +21,9 @@ const ABOUT_LANGUAGE: [&str; 14] = [
 /// Notes up to which a text is looked at with more suspicion.
 const FEW: usize = 4;
 
+/// Characters below which a note or two are no sign of a table.
+const ENOUGH: usize = 8;
+
 /// What speaks for and against noise in one text. All are counts.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Evidence<'t> {
@@ -30,7 +33,7 @@ pub struct Evidence<'t> {
     first_readings: usize,
     /// Notes beside a lost byte that makes a character read so.
     torn: usize,
-    /// Notes on other characters, on words, or with another reading than before.
+    /// Notes on other or on rare characters, on words, or with another reading than before.
     contrary: usize,
     /// Notes with no Chinese character on either side.
     isolated: usize,
@@ -107,6 +110,8 @@ impl<'t> Evidence<'t> {
             return;
         }
         self.notes += 1;
+        // A table notes what it comes across, mostly common characters; a writer what is rare.
+        self.contrary += usize::from(!is_common(noted));
         self.first_readings += usize::from(is_first_reading(noted, note));
         self.isolated += usize::from(!is_han(before) && !behind.is_some_and(is_han));
         let uses = self.uses.entry(noted).or_default();
@@ -134,7 +139,9 @@ impl<'t> Evidence<'t> {
         let by_table = noted * 5 >= total * 3 && self.first_readings * 3 >= self.notes * 2;
         let running = self.isolated * 3 <= telling;
         let undisputed = if telling <= FEW {
-            self.contrary == 0 && (!self.about_language || self.torn > 0)
+            self.contrary == 0
+                && (self.han >= ENOUGH || self.notes > 2 || self.torn > 0)
+                && (!self.about_language || self.torn > 0)
         } else {
             self.contrary * 6 <= telling
         };
@@ -163,6 +170,9 @@ mod tests {
     #[test]
     fn lets_writers_about_the_language_be() {
         for text in [
+            "他姓鄺(kuàng)。",
+            "賈(jiǎ)寶玉",
+            "鸛(guàn)雀樓\n白日依山盡\n黃河入海流\n更上一層樓\n鄺(kuàng)露\n李鍇(kǎi)\n懨(yān)懨\n饑(jī)",
             "汉字「進(jìn)」读作第四声。",
             "單詞：銀行(yínháng)，意思是bank。",
             "他姓仇(qiú)，不是报仇的仇(chóu)。",
