@@ -9,10 +9,14 @@
 
 extern crate self as hanmill;
 
+// The derives of a stage's options have to be of the same version as the engine's.
+pub use {schemars, serde};
+
 pub mod cli;
 pub mod config;
 pub mod corpus;
 pub mod document;
+pub mod human;
 pub mod pipeline;
 pub mod registry;
 pub mod sink;

@@ -1,5 +1,7 @@
 //! Every mistake that `hanmill check` finds, as its reader sees it; kept in `snapshots`.
 
+#![cfg(feature = "stages")]
+
 use std::path::Path;
 
 use hanmill::config::{self, Overrides};

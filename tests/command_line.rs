@@ -1,5 +1,7 @@
 //! The program as its user meets it: commands, exit status, what is printed.
 
+#![cfg(feature = "stages")]
+
 use std::path::Path;
 
 use assert_cmd::Command;

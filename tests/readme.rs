@@ -1,5 +1,7 @@
 //! What the READMEs show is what the program does.
 
+#![cfg(feature = "stages")]
+
 use hanmill::config::{self, Overrides};
 use hanmill::document::Document;
 use hanmill::pipeline::Worker;

@@ -1,5 +1,7 @@
 //! What every stage promises, checked over the registry: a new stage is covered by being registered.
 
+#![cfg(feature = "stages")]
+
 use std::collections::BTreeSet;
 
 use hanmill::config::{self, Overrides};

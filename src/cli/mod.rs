@@ -1,7 +1,7 @@
 //! The command line: one file a command, and what they share.
 //!
 //! Exit status: 0 all well, 1 results are there but some documents failed, 2 no results, because of
-//! usage, of the pipeline, or because they could not be written.
+//! usage, of the pipeline, or because they could not be written, 130 interrupted.
 
 mod check;
 mod detect;
@@ -39,7 +39,8 @@ Examples:
   echo 漢字 | hanmill pipe 'convert: {config: t2s}' segment
   hanmill detect old-disk/*.txt            which encoding is this?
 
-Exit status: 0 all well, 1 some documents failed, 2 usage, pipeline or output: no results.")]
+Exit status: 0 all well, 1 some documents failed, 2 usage, pipeline or output: no results,
+130 interrupted.")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

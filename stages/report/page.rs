@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 use hanmill::corpus::{CorpusKeyword, Failure};
+use hanmill::human;
 use hanmill::stage::FinishError;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value};
@@ -439,10 +440,10 @@ const WORDCLOUD: &str = include_str!("vendor/wordcloud2.js");
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     templates.set_auto_escape_callback(|_| AutoEscape::Html);
-    templates.add_filter("n", thousands);
-    templates.add_filter("plural", plural);
+    templates.add_filter("n", human::number);
+    templates.add_filter("plural", human::count);
     templates.add_filter("noun", noun);
-    templates.add_filter("size", size);
+    templates.add_filter("size", human::size);
     templates.add_filter("percent", percent);
     templates
         .add_template(PAGE, include_str!("page.html"))
@@ -512,21 +513,21 @@ fn flow(summary: &Summary<'_>, seen: &Seen, run: &Run<'_>) -> Vec<Step> {
             let mut note = |en: String, zh: String| notes.push(Note { en, zh });
             if let Some(changes) = seen.changes.get(stage) {
                 let n = changes.edits;
-                note(plural(n, "edit"), format!("修改 {} 处", thousands(n)));
+                note(human::count(n, "edit"), format!("修改 {} 处", human::number(n)));
             }
             match stage {
                 "decode" if !summary.encodings.is_empty() => {
                     let n = summary.encodings.len() as u64;
-                    note(plural(n, "encoding"), format!("{n} 种编码"));
+                    note(human::count(n, "encoding"), format!("{n} 种编码"));
                 }
                 "segment" => {
                     if let Some(n) = summary.text.words {
-                        note(plural(n, "word"), format!("{} 词", thousands(n)));
+                        note(human::count(n, "word"), format!("{} 词", human::number(n)));
                     }
                 }
                 "keywords" => {
                     let n = run.keywords.len() as u64;
-                    note(plural(n, "keyword"), format!("{} 个关键词", thousands(n)));
+                    note(human::count(n, "keyword"), format!("{} 个关键词", human::number(n)));
                 }
                 "report" => note("this page".to_owned(), "本页".to_owned()),
                 _ => {}
@@ -535,15 +536,15 @@ fn flow(summary: &Summary<'_>, seen: &Seen, run: &Run<'_>) -> Vec<Step> {
                 summary.dropped.iter().filter(|d| d.stage == stage).map(|d| d.documents).sum();
             if dropped > 0 {
                 note(
-                    format!("{} dropped", thousands(dropped)),
-                    format!("剔除 {} 篇", thousands(dropped)),
+                    format!("{} dropped", human::number(dropped)),
+                    format!("剔除 {} 篇", human::number(dropped)),
                 );
             }
             let failed = run.counts.quarantined_by.get(stage).copied().unwrap_or(0);
             if failed > 0 {
                 note(
-                    format!("{} quarantined", thousands(failed)),
-                    format!("隔离 {} 篇", thousands(failed)),
+                    format!("{} quarantined", human::number(failed)),
+                    format!("隔离 {} 篇", human::number(failed)),
                 );
             }
             Step { stage, notes }
@@ -574,38 +575,9 @@ pub(super) fn csv(keywords: &[CorpusKeyword], bom: bool) -> Result<Vec<u8>, Fini
     Ok(csv.into_inner()?)
 }
 
-/// Writes 1234567 as `1,234,567`.
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// Writes `1 document`, `2 documents`.
-fn plural(n: u64, one: &str) -> String {
-    format!("{} {}", thousands(n), noun(n, one))
-}
-
 /// Writes `document` for one and `documents` for any other number.
 fn noun(n: u64, one: &str) -> String {
     format!("{one}{}", if n == 1 { "" } else { "s" })
-}
-
-/// Writes a number of bytes to one decimal, in units of 1000.
-fn size(bytes: u64) -> String {
-    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    match units.iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, name)) => {
-            format!("{}.{} {name}", thousands(bytes / unit), bytes % unit * 10 / unit)
-        }
-        None => plural(bytes, "byte"),
-    }
 }
 
 /// Writes 0.9732 as `97.3%`, rounded down, so that only certainty is 100%.
@@ -626,9 +598,6 @@ mod tests {
 
     #[test]
     fn numbers_are_written_for_people() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([1, 2].map(|n| plural(n, "word")), ["1 word", "2 words"]);
-        assert_eq!([12, 1_990, 7_650_000].map(size), ["12 bytes", "1.9 kB", "7.6 MB"]);
         assert_eq!([1.0, 0.99999, 0.5].map(percent), ["100.0%", "99.9%", "50.0%"]);
         assert_eq!([1234.5, 10.0, 9.99, 0.037, 1e-30].map(decimals), [0, 2, 3, 5, 8]);
         assert_eq!([0.0, f64::INFINITY, f64::NAN].map(decimals), [8, 0, 0]);
