@@ -57,6 +57,13 @@ fn each_mistake_is_shown_at_its_place() {
     check("unknown_setting", &format!("{head}thread: 4\nstages: [decode]\n"));
     check("bad_settings", "input: 7\noutput: [a]\nmemory: 1KB\nthreads: 0\nstages: [decode]\n");
     check("not_yaml", &stages("  - decode\n  - segment: {hmm: true\n"));
+    check("full_width_colon", "input: seeds\noutput：out\nstages: [decode]\n");
+    check("full_width_colon_of_a_stage", &stages("  - decode\n  - segment： {pos: true}\n"));
+    check("output_is_the_input", "input: [lines.jsonl, seeds]\noutput: seeds\nstages: [decode]\n");
+    check(
+        "wrong_option_and_right_layer",
+        &stages("  - decode\n  - segment: {pos: true, hnm: 1}\n  - keywords: {method: textrank}\n"),
+    );
     check("tab", "input: seeds\nstages:\n\t- decode\n");
     check("two_documents", "input: seeds\nstages: [decode]\n---\ninput: more\n");
     check("a_list", "- decode\n- segment\n");

@@ -130,6 +130,11 @@ fn a_word_that_is_no_command_and_no_file_is_answered() {
         .code(2)
         .stderr(contains("hanmill run --input texts"));
     hanmill(folder.path())
+        .arg("texts/1.txt")
+        .assert()
+        .code(2)
+        .stderr(contains("hanmill run --input texts/1.txt"));
+    hanmill(folder.path())
         .arg("other.yaml")
         .assert()
         .code(2)
@@ -209,6 +214,22 @@ fn a_file_that_cannot_be_read_is_quarantined() {
     hanmill(folder.path()).arg("run").assert().code(1).stdout(contains("1 in source"));
 }
 
+#[cfg(unix)]
+#[test]
+fn what_can_not_be_read_is_quarantined_and_the_rest_goes_on() {
+    let folder = corpus();
+    std::os::unix::fs::symlink("/nonexistent", folder.path().join("texts/broken.txt")).unwrap();
+    std::os::unix::fs::symlink("/nonexistent", folder.path().join("texts/.#lock")).unwrap();
+    std::os::unix::fs::symlink(".", folder.path().join("texts/loop")).unwrap();
+    hanmill(folder.path())
+        .arg("run")
+        .assert()
+        .code(1)
+        .stdout(contains("kept         2").and(contains("2 in source")));
+    let quarantine = read(folder.path(), "out/quarantine.jsonl");
+    assert!(quarantine.contains("texts/broken.txt") && quarantine.contains("texts/loop"));
+}
+
 #[test]
 fn pipe_keeps_a_line_for_each_line() {
     let folder = corpus();
@@ -247,6 +268,30 @@ fn pipe_decodes_and_prints_json() {
         .assert()
         .code(0)
         .stdout("我/r 爱/v 北京/ns\n");
+}
+
+#[test]
+fn pipe_takes_marks_off_and_ends_its_lines() {
+    let folder = corpus();
+    hanmill(folder.path())
+        .args(["pipe", "--json", "segment"])
+        .write_stdin("\u{feff}你好\n")
+        .assert()
+        .code(0)
+        .stdout(
+            "{\"id\":\"1\",\"source\":{\"path\":\"\"},\"text\":\"你好\",\"tokens\":[\"你好\"]}\n",
+        );
+    hanmill(folder.path())
+        .args(["pipe", "--whole", "--json", "convert"])
+        .write_stdin("漢")
+        .assert()
+        .stdout(predicates::str::ends_with("}\n"));
+    hanmill(folder.path())
+        .args(["pipe", "report"])
+        .write_stdin("漢\n")
+        .assert()
+        .code(2)
+        .stderr(contains("`report` writes its results at the end of a run"));
 }
 
 #[test]
