@@ -130,7 +130,7 @@ fn read(path: &Path) -> Result<String, Diagnostic> {
     })
 }
 
-fn is_same_folder(a: &Path, b: &Path) -> bool {
+fn is_same_path(a: &Path, b: &Path) -> bool {
     std::fs::canonicalize(a).is_ok_and(|a| std::fs::canonicalize(b).is_ok_and(|b| a == b))
 }
 
@@ -301,7 +301,7 @@ impl Checker<'_> {
                 Value::Seq(items) => items.get(at).unwrap_or(node).span.clone(),
                 _ => node.span.clone(),
             });
-            if is_same_folder(&base.join(input), output) {
+            if is_same_path(&base.join(input), output) {
                 let problem = Diagnostic::error(format!(
                     "input: `{input}` is the output folder too"
                 ))
@@ -324,8 +324,12 @@ impl Checker<'_> {
                 }
             }
         }
-        let own = std::fs::canonicalize(own).ok();
-        files.retain(|file| own.is_none() || std::fs::canonicalize(&file.path).ok() != own);
+        // The recipe itself is no document of the corpus that it lies beside.
+        let own_name = own.file_name();
+        files.retain(|file| file.path.file_name() != own_name || !is_same_path(&file.path, own));
+        if settings.input.0.len() == 1 {
+            return files;
+        }
         source::without_repeats(files)
     }
 }
