@@ -136,13 +136,14 @@ pub(super) struct ShownEncoding {
 }
 
 impl Seen {
-    pub(super) fn of(doc: &Document, options: &Report) -> Self {
+    /// Gathers what one document adds; its text only if it may be among those that are shown.
+    pub(super) fn of(doc: &Document, options: &Report, may_be_shown: bool) -> Self {
         let mut seen = Self { characters: count(doc.text().chars()), ..Self::default() };
         seen.see_words(doc);
         seen.see_encoding(doc);
         seen.see_repairs(doc);
         seen.see_revisions(doc);
-        if options.documents > 0 {
+        if options.documents > 0 && may_be_shown {
             let words = (seen.segmented > 0).then_some(seen.words);
             let shown = Shown::of(doc, seen.characters, words, options.characters);
             seen.shown.insert(place(doc, 0), shown);
@@ -183,6 +184,12 @@ impl Seen {
             *self.replacements.entry(pair).or_default() += n;
         }
         merge_first(&mut self.shown, from.shown, options.documents as usize);
+    }
+
+    /// Returns the `seq` of the last document to show, once as many are known as are shown.
+    pub(super) fn last_of_all_shown(&self, options: &Report) -> Option<u64> {
+        let is_full = self.shown.len() >= options.documents as usize;
+        self.shown.last_key_value().filter(|_| is_full).map(|((seq, ..), _)| *seq)
     }
 
     /// Returns what the stage `convert` changed, if it did.

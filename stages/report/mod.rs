@@ -16,6 +16,8 @@ mod fold;
 mod marks;
 mod page;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use hanmill::corpus::{Corpus, CorpusKeyword, Counts, Failure};
 use hanmill::document::Document;
 use hanmill::stage::{
@@ -92,6 +94,9 @@ impl StageConfig for Report {
 #[derive(Debug)]
 pub struct Reporter {
     options: Report,
+    /// `seq` behind which no document will be shown: some worker knows enough that come before.
+    /// Only saves work; what is shown are the first kept documents, with it or without.
+    last_shown: AtomicU64,
 }
 
 /// What is known of a run beside its documents.
@@ -123,7 +128,7 @@ pub struct Files {
 impl Reporter {
     /// Makes the stage with these options.
     pub fn new(options: Report) -> Self {
-        Self { options }
+        Self { options, last_shown: AtomicU64::new(u64::MAX) }
     }
 
     /// Makes the files of a report, in memory.
@@ -166,11 +171,15 @@ impl CorpusStage for Reporter {
     type Partial = Seen;
 
     fn observe(&self, doc: &Document) -> Seen {
-        Seen::of(doc, &self.options)
+        let may_be_shown = doc.seq <= self.last_shown.load(Ordering::Relaxed);
+        Seen::of(doc, &self.options, may_be_shown)
     }
 
     fn merge(&self, into: &mut Seen, from: Seen) {
         into.merge(from, &self.options);
+        if let Some(last) = into.last_of_all_shown(&self.options) {
+            self.last_shown.fetch_min(last, Ordering::Relaxed);
+        }
     }
 
     fn finish(&self, all: Seen, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {
@@ -182,6 +191,7 @@ impl CorpusStage for Reporter {
             keywords: &corpus.keywords,
         };
         let files = self.render(&all, &run)?;
+        self.last_shown.store(u64::MAX, Ordering::Relaxed);
         corpus.write("report.html", files.html.as_bytes())?;
         corpus.write("summary.json", files.json.as_bytes())?;
         corpus.write("keywords.csv", &files.csv)?;

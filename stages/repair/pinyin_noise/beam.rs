@@ -444,41 +444,45 @@ impl Draft {
 }
 
 /// Adds the readings in which a private-use pair vanished ahead of the `bytes` of a piece.
-///
-/// The pair is the second byte of one character and the first of the next.
 fn vanish(next: &mut Next, parent: usize, reading: &Reading, bytes: &[u8]) {
-    if reading.state.is_aligned() || parent >= VANISHING_WIDTH {
-        return;
-    }
-    for of_lead in gbk().private_pairs().chunk_by(|a, b| a[0] == b[0]) {
-        next.n_tried += 1;
-        let whole = Draft::of(reading, VANISHED).feed(of_lead[0][0]);
-        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor + AT_LEAST_TO_COME)
-        else {
-            continue;
-        };
+    for_each_vanished(next, parent, reading, |next, whole, of_lead| {
         for &[_, lead] in of_lead {
             next.put(parent, whole.feed(lead).and_then(|draft| draft.feed_all(bytes)));
         }
-    }
+    });
 }
 
 /// Adds the readings in which a private-use pair vanished ahead of a torn note.
 fn vanish_torn(next: &mut Next, parent: usize, reading: &Reading, note: &str) {
+    for_each_vanished(next, parent, reading, |next, whole, of_lead| {
+        for pair in pairs_read(note) {
+            if of_lead.iter().any(|&[_, lead]| lead == pair[0]) {
+                next.put(parent, whole.feed_all(pair));
+            }
+        }
+    });
+}
+
+/// Completes the open character of a reading with the first byte of each private-use pair, and
+/// hands on what comes of it with the pairs of that byte.
+///
+/// The pair is the second byte of one character and the first of the next.
+fn for_each_vanished(
+    next: &mut Next,
+    parent: usize,
+    reading: &Reading,
+    mut hand_on: impl FnMut(&mut Next, Draft, &[[u8; 2]]),
+) {
     if reading.state.is_aligned() || parent >= VANISHING_WIDTH {
         return;
     }
     for of_lead in gbk().private_pairs().chunk_by(|a, b| a[0] == b[0]) {
         next.n_tried += 1;
         let whole = Draft::of(reading, VANISHED).feed(of_lead[0][0]);
-        let Some(whole) = whole.filter(|whole| whole.ln_chance >= next.floor + AT_LEAST_TO_COME)
-        else {
-            continue;
-        };
-        for pair in pairs_read(note) {
-            if of_lead.iter().any(|&[_, lead]| lead == pair[0]) {
-                next.put(parent, whole.feed_all(pair));
-            }
+        if let Some(whole) = whole
+            && whole.ln_chance >= next.floor + AT_LEAST_TO_COME
+        {
+            hand_on(next, whole, of_lead);
         }
     }
 }

@@ -1,0 +1,339 @@
+//! What travels through the mill: a [`Document`], its layers, and the way back to its bytes.
+//!
+//! A document is owned by one worker from source to sink. Its text is one buffer that a stage
+//! replaces or leaves; tokens are spans over it, never strings of their own.
+
+mod edits;
+mod provenance;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+pub use edits::{Edit, Edits, Revision};
+pub use provenance::{Align, Alignment, Boundaries, Provenance};
+
+/// One document on its way through the stages.
+#[derive(Debug, Default)]
+pub struct Document {
+    /// Position in the input, from 0; results are written in this order.
+    pub seq: u64,
+    /// Name that is unique in its source: the `id` of a JSON line, or the path of a file.
+    pub id: String,
+    /// The file, and the place in it, that the document was read from.
+    pub source: SourceRef,
+    /// The bytes as read. Empty once a stage that needed no copy has moved them into `text`.
+    pub raw: Vec<u8>,
+    /// The encoding that `raw` was decoded from, once a stage has found it.
+    pub encoding: Option<Encoding>,
+    /// Words as spans of [`text`](Self::text), in its order; where words overlap, the parts of a
+    /// word stand ahead of it or behind it, as the segmenter has them.
+    pub tokens: Vec<Token>,
+    /// Keywords, best first.
+    pub keywords: Vec<Keyword>,
+    /// What was mended in the text, in order of the text.
+    pub repairs: Vec<Repair>,
+    /// Fields that came in with the document and go out with it unchanged.
+    pub fields: Fields,
+    text: Option<String>,
+    alignment: Alignment,
+    revisions: Vec<Revision>,
+}
+
+impl Document {
+    /// Makes a document of bytes that a stage is yet to decode.
+    pub fn from_bytes(id: impl Into<String>, raw: Vec<u8>) -> Self {
+        Self { id: id.into(), raw, ..Self::default() }
+    }
+
+    /// Makes a document whose text is known already.
+    pub fn from_text(id: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { id: id.into(), text: Some(text.into()), ..Self::default() }
+    }
+
+    /// Returns the text as it stands, or the empty string before it is decoded.
+    pub fn text(&self) -> &str {
+        self.text.as_deref().unwrap_or("")
+    }
+
+    /// Tells whether the text is known: decoded, or read from a format that holds text.
+    pub fn is_decoded(&self) -> bool {
+        self.text.is_some()
+    }
+
+    /// Sets the text that `raw` decodes to, and how the two line up.
+    ///
+    /// Forgets tokens and earlier revisions: they belong to another text.
+    pub fn set_decoded(&mut self, text: String, alignment: Alignment) {
+        self.text = Some(text);
+        self.alignment = alignment;
+        self.revisions.clear();
+        self.tokens.clear();
+    }
+
+    /// Replaces the text by `text`, of which `edits` tell how it differs from the one before.
+    ///
+    /// Does nothing for no edits. Forgets the tokens, which were spans of the old text.
+    ///
+    /// # Panics
+    /// If the edits do not lead from the length of the old text to that of the new.
+    pub fn revise(&mut self, stage: &'static str, text: String, edits: Edits) {
+        if edits.is_empty() {
+            assert_eq!(self.text().len(), text.len(), "text changed without an edit in `{stage}`");
+            return;
+        }
+        assert_eq!(
+            self.text().len() as i64 + edits.growth(),
+            text.len() as i64,
+            "the edits of `{stage}` explain the new text"
+        );
+        let revision = Revision::new(stage, edits, self.text());
+        self.text = Some(text);
+        self.tokens.clear();
+        self.revisions.push(revision);
+    }
+
+    /// Returns what each stage changed in the text, in the order of the stages.
+    pub fn revisions(&self) -> &[Revision] {
+        &self.revisions
+    }
+
+    /// Returns the word of `token`.
+    ///
+    /// # Panics
+    /// If the token's span lies outside the text.
+    pub fn word(&self, token: &Token) -> &str {
+        &self.text()[token.range()]
+    }
+
+    /// Prepares the way back from the text to the bytes of the source file.
+    ///
+    /// Costs one pass over the bytes where the encoding is not UTF-8, so it is made only when
+    /// someone asks for offsets.
+    pub fn provenance(&self) -> Provenance<'_> {
+        Provenance::new(self, &self.alignment)
+    }
+}
+
+/// The place a document was read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceRef {
+    /// Path as the user named it, or as it was found below the folder the user named.
+    pub path: Arc<str>,
+    /// Line of the file, from 1, where a file holds a document a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Offset in bytes of the document's first byte in the file.
+    #[serde(skip)]
+    pub byte_offset: u64,
+}
+
+impl Default for SourceRef {
+    fn default() -> Self {
+        Self { path: "".into(), line: None, byte_offset: 0 }
+    }
+}
+
+impl fmt::Display for SourceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}", self.path),
+            None => f.write_str(&self.path),
+        }
+    }
+}
+
+/// Fields beside the text, such as a URL or a date, in the order they came in.
+///
+/// Values are kept as they were written, so that a number of twenty digits goes out as it came.
+#[derive(Debug, Clone, Default)]
+pub struct Fields(Vec<(String, Box<serde_json::value::RawValue>)>);
+
+impl Fields {
+    /// Adds a field.
+    pub fn push(&mut self, name: impl Into<String>, value: Box<serde_json::value::RawValue>) {
+        self.0.push((name.into(), value));
+    }
+
+    /// Returns the value of the field `name`.
+    pub fn get(&self, name: &str) -> Option<serde_json::Value> {
+        let (_, raw) = self.0.iter().find(|(known, _)| known == name)?;
+        serde_json::from_str(raw.get()).ok()
+    }
+
+    /// Iterates over names and values as written.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &serde_json::value::RawValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), &**value))
+    }
+}
+
+/// The encoding of a document, how it was found, and what did not fit it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Encoding {
+    /// Name in the WHATWG standard, in lower case, such as `gb18030`.
+    pub name: String,
+    /// Trust in the name, from 0 to 1.
+    pub confidence: f64,
+    /// What the name rests on, such as `bom`, `utf-8`, `detected` or `forced`.
+    pub method: &'static str,
+    /// Bytes that are not of this encoding.
+    pub malformed: Malformed,
+}
+
+/// Malformed bytes of a document: how many spots, and the first of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Malformed {
+    /// Number of spots, also of those beyond the ones listed.
+    pub total: u64,
+    /// The first spots, in order, at most [`Malformed::LISTED`].
+    pub spots: Vec<MalformedSpot>,
+}
+
+impl Malformed {
+    /// How many spots are listed; the rest is only counted.
+    pub const LISTED: usize = 100;
+
+    /// Adds a spot, and lists it if there is room.
+    pub fn push(&mut self, spot: MalformedSpot) {
+        if self.spots.len() < Self::LISTED {
+            self.spots.push(spot);
+        }
+        self.total += 1;
+    }
+}
+
+/// One run of bytes that could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MalformedSpot {
+    /// Offset in bytes from the start of the document.
+    pub byte_offset: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Written as `[offset, length, "hex"]`.
+impl Serialize for MalformedSpot {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let hex: String = self.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        (self.byte_offset, self.bytes.len(), hex).serialize(serializer)
+    }
+}
+
+/// A word: a span of the text in bytes, and its part of speech where it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// Part of speech; empty when the segmenter was not asked for it.
+    pub pos: PosTag,
+}
+
+impl Token {
+    /// Makes a token of the bytes `range` of a text.
+    ///
+    /// # Panics
+    /// If the range ends beyond 4 GiB, which no document that a source lets in does.
+    pub fn new(range: Range<usize>, pos: PosTag) -> Self {
+        Self { start: offset(range.start), end: offset(range.end), pos }
+    }
+
+    /// Returns the span in bytes.
+    pub fn range(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// Returns an offset as it is kept.
+fn offset(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("no document is larger than 4 GiB")
+}
+
+/// A part of speech in jieba's tag set, such as `n`, `vn` or `eng`, kept inline.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct PosTag([u8; PosTag::MAX_BYTES]);
+
+impl PosTag {
+    /// Longest tag, in bytes.
+    pub const MAX_BYTES: usize = 8;
+
+    /// Makes a tag, or returns `None` for one that is too long or holds a NUL.
+    pub fn new(tag: &str) -> Option<Self> {
+        if tag.len() > Self::MAX_BYTES || tag.contains('\0') {
+            return None;
+        }
+        let mut bytes = [0; Self::MAX_BYTES];
+        bytes[..tag.len()].copy_from_slice(tag.as_bytes());
+        Some(Self(bytes))
+    }
+
+    /// Returns the tag; the empty string stands for "not known".
+    pub fn as_str(&self) -> &str {
+        let len = self.0.iter().position(|&byte| byte == 0).unwrap_or(Self::MAX_BYTES);
+        std::str::from_utf8(&self.0[..len]).expect("a tag is made of a whole str")
+    }
+
+    /// Tells whether the part of speech is unknown.
+    pub fn is_empty(&self) -> bool {
+        self.0[0] == 0
+    }
+}
+
+/// Written as the tag.
+impl Serialize for PosTag {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for PosTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// A keyword of a document.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Keyword {
+    /// The word.
+    pub word: String,
+    /// Weight by the method that chose it; comparable within one document only.
+    pub weight: f64,
+    /// How often it occurs among the document's tokens.
+    pub count: u32,
+}
+
+/// One spot that was mended, with all it takes to undo it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Repair {
+    /// The kind of damage, such as `pinyin_note` or `misaligned`.
+    pub kind: &'static str,
+    /// Bytes of the text as it came into the stage.
+    pub start: u32,
+    /// One past the last of these bytes.
+    pub end: u32,
+    /// The text that stood there.
+    pub before: String,
+    /// The text that stands there now.
+    pub after: String,
+}
+
+fn to_usize(span: &Range<u32>) -> Range<usize> {
+    span.start as usize..span.end as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_keeps_its_letters() {
+        assert_eq!(PosTag::new("eng").unwrap().as_str(), "eng");
+        assert_eq!(PosTag::new("12345678").unwrap().as_str(), "12345678");
+        assert!(PosTag::new("123456789").is_none());
+        assert!(PosTag::default().is_empty());
+    }
+}
