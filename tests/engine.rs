@@ -65,6 +65,8 @@ struct Count {
     fail: bool,
     /// Panics at the end.
     panic: bool,
+    /// Panics over two documents that come together.
+    panic_in_merge: bool,
 }
 
 impl StageConfig for Count {
@@ -92,6 +94,7 @@ impl CorpusStage for Count {
     }
 
     fn merge(&self, into: &mut Self::Partial, from: Self::Partial) {
+        assert!(!self.panic_in_merge, "told to");
         for (word, n) in from {
             *into.entry(word).or_default() += n;
         }
@@ -302,8 +305,11 @@ fn a_run_that_fails_leaves_earlier_results_as_they_were() {
     mill.run(2).unwrap();
     let before = (mill.out("documents.jsonl"), mill.out("count.json"), mill.out("run.json"));
     std::fs::write(mill.0.path().join("in.jsonl"), "{\"text\":\"other\"}\n").unwrap();
-    for way in ["fail", "panic"] {
-        let yaml = format!("input: in.jsonl\nstages: [obey, count: {{{way}: true}}]\n");
+    // A fold that breaks off leaves half a result, so it ends the run; and it ends, also where many
+    // documents wait for memory.
+    for way in ["fail", "panic", "panic_in_merge"] {
+        let yaml =
+            format!("input: in.jsonl\nmemory: 16MiB\nstages: [obey, count: {{{way}: true}}]\n");
         std::fs::write(mill.0.path().join("p.yaml"), yaml).unwrap();
         let error = mill.run(2).unwrap_err();
         assert_eq!(error.to_string(), "stage `count` could not write its results");

@@ -74,6 +74,7 @@ fn bar(total_bytes: u64) -> ProgressBar {
         "{bar:30.cyan/dim} {msg} · {decimal_bytes} of {decimal_total_bytes} · {speed} · {eta} left";
     let style = ProgressStyle::with_template(template).expect("the template is a constant");
     bar.set_style(style.with_key("speed", speed).progress_chars("━╸─"));
+    bar.set_message(paint::count(0, "document"));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
