@@ -125,6 +125,11 @@ fn a_word_that_is_no_command_and_no_file_is_answered() {
         .code(2)
         .stderr(contains("did you mean `hanmill check`?"));
     hanmill(folder.path())
+        .args(["detct", "texts"])
+        .assert()
+        .code(2)
+        .stderr(contains("did you mean `hanmill detect`?"));
+    hanmill(folder.path())
         .arg("texts")
         .assert()
         .code(2)

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::diagnostic::Problems;
+use crate::config::diagnostic::{self, Problems};
 use crate::config::{Memory, Overrides};
 use crate::registry::Registry;
 
@@ -204,7 +204,16 @@ enum Failure {
 ///
 /// A program of your own registers its stages beside the built-in ones and calls this.
 pub fn main(registry: Registry) -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        let word = std::env::args().nth(1).unwrap_or_default();
+        match meant_command(&word) {
+            Some(meant) if error.use_stderr() => {
+                paint::error(&meant);
+                std::process::exit(2);
+            }
+            _ => error.exit(),
+        }
+    });
     let result = match cli.command {
         None => run::run(&cli.run, &registry),
         Some(Command::Run(args)) => run::run(&args, &registry),
@@ -253,9 +262,16 @@ fn report(failure: &Failure) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Names of the commands, for a word that may have been meant as one.
-fn command_names() -> Vec<String> {
-    Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+/// Says which command a word was meant as, if it is neither a command nor a file nor far from one.
+fn meant_command(word: &str) -> Option<String> {
+    let command = Cli::command();
+    let names: Vec<&str> = command.get_subcommands().map(|command| command.get_name()).collect();
+    let path = std::path::Path::new(word);
+    if names.contains(&word) || path.exists() || path.extension().is_some() {
+        return None;
+    }
+    let name = diagnostic::nearest(word, &names)?;
+    Some(format!("there is no `{word}`; did you mean `hanmill {name}`?"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::paint::{self, BOLD, DIM, GREEN, RED, YELLOW, styled};
 use super::progress::Display;
 use super::{Failure, PipelineArgs, RunArgs};
-use crate::config::{self, diagnostic};
+use crate::config;
 use crate::pipeline::{Pipeline, RunOptions, Summary};
 use crate::registry::Registry;
 
@@ -43,14 +43,8 @@ pub(super) fn load(args: &PipelineArgs, registry: &Registry) -> Result<Pipeline,
         );
         return Err(Failure::Usage(message));
     }
-    if !file.exists() && file.extension().is_none() {
-        let names = super::command_names();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        if let Some(name) = file.to_str().and_then(|word| diagnostic::nearest(word, &names)) {
-            let message =
-                format!("there is no `{}`; did you mean `hanmill {name}`?", file.display());
-            return Err(Failure::Usage(message));
-        }
+    if let Some(message) = file.to_str().and_then(super::meant_command) {
+        return Err(Failure::Usage(message));
     }
     let is_yaml = |ending: &std::ffi::OsStr| ending == "yaml" || ending == "yml";
     if file.is_file() && file.extension().is_some_and(|ending| !is_yaml(ending)) {
