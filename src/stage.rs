@@ -14,7 +14,7 @@
 //!   last text can be traced to bytes of the file.
 //! - A document that can't be worked on is an [`Err`]; it goes to the quarantine with the reason.
 //!   One that is not wanted is [`Verdict::Drop`]. A panic is a fault of the stage; it costs the
-//!   document it happened in, not the run.
+//!   document it happened in, not the run, unless it happens in `merge` or `finish`.
 //! - `merge` is associative and commutative, and counts in integers: partial results come together
 //!   in any order.
 

@@ -158,6 +158,23 @@ fn without_a_pipeline_one_is_told_how_to_get_one() {
 }
 
 #[test]
+fn the_recipe_is_no_document_of_the_corpus_it_lies_beside() {
+    let folder = corpus();
+    hanmill(folder.path())
+        .args(["run", "-i", "."])
+        .assert()
+        .code(0)
+        .stdout(contains("read 2 documents"));
+    std::fs::remove_dir_all(folder.path().join("texts")).unwrap();
+    std::fs::remove_dir_all(folder.path().join("out")).unwrap();
+    hanmill(folder.path())
+        .args(["run", "-i", "."])
+        .assert()
+        .code(2)
+        .stderr(contains("nothing but the pipeline itself"));
+}
+
+#[test]
 fn check_tells_what_would_run() {
     let folder = corpus();
     hanmill(folder.path())

@@ -86,8 +86,7 @@ fn print(summary: &Summary, sample: Option<u64>) -> Result<(), Failure> {
     for (stage, n) in &counts.quarantined_by {
         writeln!(out, "{}", styled(DIM, format!("    {} in {stage}", paint::number(*n))))?;
     }
-    let folder = summary.output.display().to_string();
-    let place = |name: &str| Path::new(&folder).join(name).display().to_string();
+    let place = |name: &str| summary.output.join(name).display().to_string();
     if counts.quarantined > 0 {
         writeln!(out, "why each one failed: {}", place("quarantine.jsonl"))?;
     }

@@ -326,7 +326,13 @@ impl Checker<'_> {
         }
         // The recipe itself is no document of the corpus that it lies beside.
         let own_name = own.file_name();
+        let n_found = files.len();
         files.retain(|file| file.path.file_name() != own_name || !is_same_path(&file.path, own));
+        if files.is_empty() && n_found > 0 {
+            let span = node.filter(|_| !from_command_line).map(|node| node.span.clone());
+            let problem = Diagnostic::error("input: there is nothing but the pipeline itself");
+            self.problems.push(Diagnostic { span, ..problem });
+        }
         if settings.input.0.len() == 1 {
             return files;
         }

@@ -122,8 +122,9 @@ fn below(
     let except = std::fs::canonicalize(except).ok();
     let is_except =
         |entry: &DirEntry| except.is_some() && std::fs::canonicalize(entry.path()).ok() == except;
-    let is_passed_over =
-        |entry: &DirEntry| is_hidden(entry) || entry.file_type().is_dir() && is_except(entry);
+    let is_passed_over = |entry: &DirEntry| {
+        is_hidden(entry.path()) || entry.file_type().is_dir() && is_except(entry)
+    };
     let is_wanted = |entry: &DirEntry| entry.depth() == 0 || !is_passed_over(entry);
     let walk = WalkDir::new(&root).follow_links(true).into_iter().filter_entry(is_wanted);
     let mut files = Vec::new();
@@ -136,9 +137,7 @@ fn below(
                 // that the run goes on and the quarantine tells of it.
                 let path = error.path().unwrap_or(&root).to_owned();
                 let named = folder.join(path.strip_prefix(&root).unwrap_or(&path));
-                let is_hidden =
-                    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-                if !is_hidden && glob.is_none_or(|glob| glob.is_match(&named)) {
+                if !is_hidden(&path) && glob.is_none_or(|glob| glob.is_match(&named)) {
                     files.push(InputFile {
                         path,
                         shown: shown(&named),
@@ -163,8 +162,8 @@ fn below(
     Ok(files)
 }
 
-fn is_hidden(entry: &DirEntry) -> bool {
-    entry.file_name().as_encoded_bytes().starts_with(b".")
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn unreadable(root: &Path, error: walkdir::Error) -> InputError {
