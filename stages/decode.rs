@@ -128,12 +128,11 @@ impl Stage for Decoder {
         let decoded = decode(&mut doc.raw, &found, self.on_malformed == OnMalformed::Strict);
         let malformed = decoded.malformed.clone();
         // Set ahead of the verdict, so that the record of a quarantined document has the spots.
+        // Rounded down, so that only certainty is 1.
+        let confidence = (found.confidence * 1e4).floor() / 1e4;
         doc.encoding = Some(document::Encoding {
-            name: found.name(),
-            // Rounded down, so that only certainty is 1.
-            confidence: (found.confidence * 1e4).floor() / 1e4,
-            method: found.method,
             malformed: decoded.malformed,
+            ..document::Encoding::new(found.name(), confidence, found.method)
         });
         if self.on_malformed != OnMalformed::Replace {
             self.refuse(&found, &malformed)?;

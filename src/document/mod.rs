@@ -174,12 +174,66 @@ impl Fields {
 pub struct Encoding {
     /// Name in the WHATWG standard, in lower case, such as `gb18030`.
     pub name: String,
-    /// Trust in the name, from 0 to 1.
+    /// Chance that the name is right, from 0 to 1.
     pub confidence: f64,
     /// What the name rests on, such as `bom`, `utf-8`, `detected` or `forced`.
     pub method: &'static str,
+    /// The next best name, where several were weighed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runner_up: Option<RunnerUp>,
+    /// The encoding that the document itself names, where it names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Declared>,
     /// Bytes that are not of this encoding.
     pub malformed: Malformed,
+    /// Number of U+FFFD that stood in the bytes already: what an earlier conversion lost.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub replacement_characters: u64,
+    /// Number of characters for private use, which no font or dictionary knows.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub private_use_characters: u64,
+    /// Whether the bytes end within a character.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_truncated: bool,
+}
+
+impl Encoding {
+    /// Makes an encoding of which only the name, the trust in it and the method are known.
+    pub fn new(name: impl Into<String>, confidence: f64, method: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            confidence,
+            method,
+            runner_up: None,
+            declared: None,
+            malformed: Malformed::default(),
+            replacement_characters: 0,
+            private_use_characters: 0,
+            is_truncated: false,
+        }
+    }
+}
+
+/// The encoding that came second.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunnerUp {
+    /// Name in the WHATWG standard, in lower case.
+    pub name: String,
+    /// How far it is behind, in natural logarithms of the likelihood; 0 and more.
+    pub margin: f64,
+}
+
+/// What a document says of its own encoding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Declared {
+    /// The name as it is written there.
+    pub name: String,
+    /// Whether the bytes were found to be in another encoding.
+    pub is_wrong: bool,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Malformed bytes of a document: how many spots, and the first of them.
@@ -307,7 +361,7 @@ pub struct Keyword {
 }
 
 /// One spot that was mended, with all it takes to undo it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Repair {
     /// The kind of damage, such as `pinyin_note` or `misaligned`.
     pub kind: &'static str,
@@ -317,8 +371,31 @@ pub struct Repair {
     pub end: u32,
     /// The text that stood there.
     pub before: String,
-    /// The text that stands there now.
+    /// The text that stands there now; the same as `before` for damage that was only flagged.
     pub after: String,
+    /// How much likelier the text reads this way, in natural logarithms; 0 where nothing had to
+    /// be weighed.
+    pub score: f32,
+    /// The bytes that were lost and had to be guessed, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guessed: Vec<GuessedByte>,
+}
+
+/// A byte that was lost, and that a repair put in because it makes the likeliest text.
+///
+/// Written as `[offset, "hex"]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuessedByte {
+    /// Offset in bytes, in the repair's `after`, of the character that the byte is a part of.
+    pub offset: u32,
+    /// The byte, in the encoding that the text was in when it was lost.
+    pub byte: u8,
+}
+
+impl Serialize for GuessedByte {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.offset, format!("{:02x}", self.byte)).serialize(serializer)
+    }
 }
 
 fn to_usize(span: &Range<u32>) -> Range<usize> {

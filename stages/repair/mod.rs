@@ -106,6 +106,7 @@ fn logged(text: &str, fix: &Fix, after: &str) -> document::Repair {
         end: offset(fix.span.end),
         before: text[fix.span.clone()].to_owned(),
         after: after.to_owned(),
+        ..document::Repair::default()
     }
 }
 

@@ -18,12 +18,10 @@ fn document(seq: u64, words: &str) -> Document {
     for i in 0..seq % 5 {
         malformed.push(MalformedSpot { byte_offset: i * 10, bytes: vec![0xff, i as u8] });
     }
-    doc.encoding = Some(Encoding {
-        name: ["utf-8", "gb18030", "big5"][seq as usize % 3].to_owned(),
-        confidence: 1.0 / (1.0 + seq as f64),
-        method: if seq.is_multiple_of(2) { "detected" } else { "bom" },
-        malformed,
-    });
+    let name = ["utf-8", "gb18030", "big5"][seq as usize % 3];
+    let method = if seq.is_multiple_of(2) { "detected" } else { "bom" };
+    doc.encoding =
+        Some(Encoding { malformed, ..Encoding::new(name, 1.0 / (1.0 + seq as f64), method) });
     let mut start = 0;
     for word in words.split_inclusive(' ') {
         doc.tokens.push(Token::new(start..start + word.trim_end().len(), PosTag::default()));
@@ -48,7 +46,7 @@ fn mended(seq: u64) -> Document {
             start: at as u32,
             end: (at + "(jìn)".len()) as u32,
             before: "(jìn)".to_owned(),
-            after: String::new(),
+            ..Repair::default()
         });
     }
     doc.revise("repair", "一同進步\n再進步".to_owned(), edits);
@@ -190,6 +188,7 @@ fn nothing_in_a_document_becomes_markup() {
         end: 1,
         before: HOSTILE.to_owned(),
         after: HOSTILE.to_owned(),
+        ..Repair::default()
     });
     let reporter = Reporter::new(Report { title: HOSTILE.to_owned(), ..Report::default() });
     let counts = Counts {
