@@ -1,5 +1,6 @@
 //! The built-in stages: one file or folder each, and one `register` line each below.
 
+mod characters;
 pub mod convert;
 pub mod decode;
 pub mod example;

@@ -2,12 +2,8 @@
 //!
 //! - `pinyin_noise`: readings that a site's conversion put behind, and into, characters.
 //!
-//! What kinds of damage share lives beside them: `gbk`, bytes and characters; `characters`,
-//! script and readings; `char_model`, what is likely in Chinese.
+//! What it has to know of characters is in `stages/characters`, which other stages ask too.
 
-mod char_model;
-mod characters;
-mod gbk;
 mod pinyin_noise;
 
 use hanmill::document::{self, Document, Edits};

@@ -13,11 +13,11 @@ use std::sync::LazyLock;
 use rustc_hash::FxHashMap;
 
 use super::note::{Kind, Piece, has_tone, piece_at};
-use crate::stages::repair::char_model::char_model;
-use crate::stages::repair::characters::{
+use crate::stages::characters::forms::{
     has_reading, is_han, is_simplified_only, is_traditional, is_variant, readings,
 };
-use crate::stages::repair::gbk::{Gbk, gbk};
+use crate::stages::characters::gbk::{Gbk, gbk};
+use crate::stages::characters::model::char_model;
 
 /// Readings kept after each piece of the line; more than the 126 bytes that a gap can hold.
 const WIDTH: usize = 160;

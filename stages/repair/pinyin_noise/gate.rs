@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::beam::{lost_bytes, trail_of};
 use super::note::{Kind, has_tone, piece_at, pinyin_words};
-use crate::stages::repair::characters::{
+use crate::stages::characters::forms::{
     has_reading, is_common, is_first_reading, is_han, is_simplified_only, is_traditional,
 };
 

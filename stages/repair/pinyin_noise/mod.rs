@@ -18,7 +18,7 @@ use beam::{Budget, Exhausted, Mended, State, search};
 use gate::Evidence;
 use note::{Kind, Piece, may_hold_notes, piece_at};
 
-use super::gbk::gbk;
+use crate::stages::characters::gbk::gbk;
 
 /// Times a line is gone over until nothing changes.
 const MAX_ROUNDS: usize = 3;
@@ -185,9 +185,9 @@ impl From<Mended> for Fix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::characters::{self, is_traditional};
-    use super::super::gbk::Gbk;
     use super::*;
+    use crate::stages::characters::forms::{self, is_traditional};
+    use crate::stages::characters::gbk::Gbk;
     use proptest::prelude::*;
 
     /// Litters `text` as a site does: replaces bytes, then decodes what came of it.
@@ -198,7 +198,7 @@ mod tests {
         let mut bytes = to_gbk(text);
         for c in table.chars().filter(|&c| is_traditional(c)) {
             let pair = gbk().encode(c).unwrap();
-            let reading = characters::readings(c).next().unwrap();
+            let reading = forms::readings(c).next().unwrap();
             let noted = [&pair[..], b"(", &to_gbk(reading), b")"].concat();
             bytes = replace_bytes(&bytes, &pair, &noted);
         }

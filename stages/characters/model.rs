@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use flate2::read::GzDecoder;
 use rustc_hash::FxHashMap;
 
-use super::characters::{is_han, simplified};
+use super::forms::{is_han, simplified};
 
 /// Words and how often they occur, one `word count tag` a line; see `data/jieba/README.md`.
 static DICTIONARY: &[u8] =
