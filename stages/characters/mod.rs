@@ -4,5 +4,6 @@
 //! likely one follows another, [`gbk`] the bytes of one encoding.
 
 pub(super) mod forms;
+pub(super) mod frequencies;
 pub(super) mod gbk;
 pub(super) mod model;
