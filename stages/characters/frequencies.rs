@@ -163,25 +163,19 @@ impl Frequencies {
         self.pairs.get(&(prev, c)).map_or(-NO_PAIR, |&gain| f32::from(gain) / 2.0)
     }
 
-    /// Returns the negative natural logarithm of the chance of `text` in each language, in the
-    /// order of [`Language::ALL`].
-    pub fn costs(&self, text: &str) -> [f32; Language::ALL.len()] {
-        let mut costs = [0.0; Language::ALL.len()];
-        let mut gains = 0.0;
-        let mut prev = '\0';
-        for c in text.chars() {
-            for (cost, language) in costs.iter_mut().zip(Language::ALL) {
-                *cost += self.cost(language, c);
-            }
-            gains += self.gain(prev, c);
-            prev = c;
-        }
-        for (cost, language) in costs.iter_mut().zip(Language::ALL) {
-            if language.is_chinese() {
-                *cost -= gains;
-            }
-        }
-        costs
+    /// Returns the negative natural logarithm of the chance of `text` in the language among
+    /// `languages` that it is likeliest in.
+    pub fn least_cost(&self, languages: &[Language], text: &str) -> f32 {
+        let gains = if languages.iter().any(|language| language.is_chinese()) {
+            text.chars().scan('\0', |prev, c| Some(self.gain(std::mem::replace(prev, c), c))).sum()
+        } else {
+            0.0
+        };
+        let cost = |language: Language| {
+            let cost: f32 = text.chars().map(|c| self.cost(language, c)).sum();
+            if language.is_chinese() { cost - gains } else { cost }
+        };
+        languages.iter().map(|&language| cost(language)).fold(f32::MAX, f32::min)
     }
 }
 
@@ -272,7 +266,7 @@ mod tests {
     use super::*;
 
     fn cost(language: Language, text: &str) -> f32 {
-        frequencies().costs(text)[language as usize]
+        frequencies().least_cost(&[language], text)
     }
 
     #[test]

@@ -137,7 +137,10 @@ fn undeclared(
 ) -> Result<Detection, NotText> {
     let utf8 = Utf8::of(bytes);
     let has_nul = memchr::memchr(0, bytes).is_some();
-    if let Some(found) = by_width(bytes, settings, has_nul) {
+    // In two bytes a character has NULs, or doesn't look like UTF-8.
+    if (has_nul || utf8 != Utf8::Sure)
+        && let Some(found) = by_width(bytes, settings, has_nul)
+    {
         return Ok(found);
     }
     // A stray NUL in UTF-8 is damage. In other encodings less of it is enough to doubt that the
@@ -225,13 +228,8 @@ impl Utf8 {
         }
         // Two characters of GBK such as 一些 are two well-formed sequences of two bytes. Two
         // sequences of three bytes, as Chinese takes, or many of two hardly come by chance.
-        const LOOKED_AT: usize = 4096;
-        if whole.len() > LOOKED_AT && whole.len() == bytes.len() {
-            return Self::Sure;
-        }
-        let sample = &whole[..whole.len().min(LOOKED_AT)];
-        let count = |least: u8| sample.iter().filter(|&&byte| byte >= least).count();
-        if count(0xE0) >= 2 || count(0xC0) >= 8 { Self::Sure } else { Self::Perhaps }
+        let has = |n: usize, least: u8| whole.iter().filter(|&&byte| byte >= least).nth(n - 1);
+        if has(2, 0xE0).or_else(|| has(8, 0xC0)).is_some() { Self::Sure } else { Self::Perhaps }
     }
 }
 
@@ -306,8 +304,7 @@ fn is_mostly_well_formed(codec: Codec, bytes: &[u8]) -> bool {
 /// Recognizes UTF-8 that was damaged in places, or that has lines in another encoding.
 fn mostly_utf8(bytes: &[u8]) -> Option<Detection> {
     let (mut n_wide, mut n_well_formed, mut n_malformed) = (0, 0, 0);
-    // All of it: a few lines of GBK at the head of a file say nothing about the rest.
-    for chunk in bytes.utf8_chunks() {
+    for chunk in windows(bytes).flat_map(<[u8]>::utf8_chunks) {
         n_wide += chunk.valid().bytes().filter(|&byte| byte >= 0xE0).count();
         n_well_formed += chunk.valid().bytes().filter(|&byte| byte >= 0xC0).count();
         n_malformed += usize::from(!chunk.invalid().is_empty());
@@ -317,6 +314,21 @@ fn mostly_utf8(bytes: &[u8]) -> Option<Detection> {
     // ever one of three, such as a Chinese character takes.
     let found = (share >= 0.75 && n_wide >= 8) || (n_wide >= 4 && n_wide > n_malformed);
     found.then(|| Detection::new(Codec::UTF_8, share, "mostly-utf-8"))
+}
+
+/// Iterates over windows of `bytes` from its start to its end, or over all of it where that is little:
+/// a few lines of GBK at the head of a file say nothing about the rest.
+fn windows(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const N_WINDOWS: usize = 32;
+    const WINDOW_BYTES: usize = 1024;
+    let n_bytes = bytes.len();
+    let is_little = n_bytes <= N_WINDOWS * WINDOW_BYTES;
+    let (n_windows, window_bytes) =
+        if is_little { (1, n_bytes) } else { (N_WINDOWS, WINDOW_BYTES) };
+    (0..n_windows).map(move |at| {
+        let start = (n_bytes - window_bytes) * at / (n_windows - 1).max(1);
+        uncut(&bytes[start..start + window_bytes])
+    })
 }
 
 /// Takes the encoding in which the bytes are likeliest as text.
@@ -368,16 +380,17 @@ fn confidence(margin: f32) -> f64 {
     (odds / (1.0 + odds)).min(0.9999)
 }
 
-/// Tells whether GBK text has a sequence that only GB18030 knows.
+/// Tells whether GBK text has a sequence that only GB18030 knows: in GBK, a single byte beyond ASCII
+/// is never between digits.
 fn has_four_byte_sequence(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    loop {
-        rest = &rest[Encoding::ascii_valid_up_to(rest)..];
-        rest = match *rest {
-            [0x81..=0xFE, 0x30..=0x39, 0x81..=0xFE, 0x30..=0x39, ..] => return true,
-            [0x81..=0xFE, 0x40..=0xFE, ..] => &rest[2..],
-            [_, ..] => &rest[1..],
-            [] => return false,
-        };
-    }
+    // Without a branch inside a block, so that it is done on many bytes at once.
+    const BLOCK: usize = 1024;
+    let is_high = |byte: u8| (0x81..=0xFE).contains(&byte);
+    let is_start = |four: &[u8; 4]| {
+        is_high(four[0]) & four[1].is_ascii_digit() & is_high(four[2]) & four[3].is_ascii_digit()
+    };
+    let blocks = (0..bytes.len()).step_by(BLOCK);
+    blocks
+        .map(|start| &bytes[start..bytes.len().min(start + BLOCK + 3)])
+        .any(|block| block.array_windows::<4>().fold(false, |found, four| found | is_start(four)))
 }

@@ -243,17 +243,36 @@ impl Losses {
     fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
         let mut losses = Self::default();
-        // First bytes of U+E000 to U+FFFF, and of the planes for private use.
-        for at in memchr::memchr3_iter(0xEE, 0xEF, 0xF3, bytes) {
-            match bytes[at..] {
-                [0xEF, 0xBF, 0xBD, ..] => losses.replacement += 1,
-                [0xEE, ..] | [0xEF, 0x80..=0xA3, ..] | [0xF3, 0xB0..=0xBF, ..] => {
-                    losses.private_use += 1;
-                }
-                _ => {}
-            }
+        for start in (0..bytes.len()).step_by(Self::BLOCK) {
+            // The bytes behind a block are those of its last character, or ASCII for none.
+            let mut block = [0; Self::BLOCK + 2];
+            let found = &bytes[start..bytes.len().min(start + block.len())];
+            block[..found.len()].copy_from_slice(found);
+            losses.add(&block);
         }
         losses
+    }
+
+    /// Bytes that are looked at together: so few that none of them counts past 255.
+    const BLOCK: usize = 240;
+
+    /// Counts the characters that start in all of `block` but its last two bytes, without a
+    /// branch, so that it is done on many bytes at once.
+    fn add(&mut self, block: &[u8; Self::BLOCK + 2]) {
+        let (mut replacement, mut private_use) = (0u8, 0u8);
+        for at in 0..Self::BLOCK {
+            let (first, second, third) = (block[at], block[at + 1], block[at + 2]);
+            replacement += u8::from((first == 0xEF) & (second == 0xBF) & (third == 0xBD));
+            // U+E000 to U+F8FF, and the planes 15 and 16.
+            private_use += u8::from(
+                (first == 0xEE)
+                    | ((first == 0xEF) & (second < 0xA4))
+                    | ((first == 0xF3) & (second >= 0xB0))
+                    | (first == 0xF4),
+            );
+        }
+        self.replacement += u64::from(replacement);
+        self.private_use += u64::from(private_use);
     }
 }
 

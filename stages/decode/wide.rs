@@ -26,23 +26,21 @@ pub fn utf_16(bytes: &[u8]) -> Option<Weighed> {
     if pairs.len() < 2 {
         return None;
     }
-    let orders: [(Codec, fn([u8; 2]) -> u16); 2] =
-        [(Codec::UTF_16LE, u16::from_le_bytes), (Codec::UTF_16BE, u16::from_be_bytes)];
-    orders
-        .into_iter()
-        .filter(|(_, unit)| {
-            let n_usual = pairs.iter().filter(|&&pair| is_usual_unit(unit(pair))).count();
-            n_usual as f64 >= LEAST_USUAL * pairs.len() as f64
-        })
-        .map(|(codec, unit)| {
-            let units = pairs.iter().map(|&pair| unit(pair));
-            let text: String = char::decode_utf16(units)
-                .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-                .collect();
-            let cost = frequencies().costs(&text).into_iter().fold(f32::MAX, f32::min);
-            Weighed { codec, cost: cost + COST }
-        })
-        .min_by(|a, b| a.cost.total_cmp(&b.cost))
+    let little_endian =
+        weighed(Codec::UTF_16LE, pairs.iter().map(|&pair| u16::from_le_bytes(pair)));
+    let big_endian = weighed(Codec::UTF_16BE, pairs.iter().map(|&pair| u16::from_be_bytes(pair)));
+    little_endian.into_iter().chain(big_endian).min_by(|a, b| a.cost.total_cmp(&b.cost))
+}
+
+fn weighed(codec: Codec, units: impl ExactSizeIterator<Item = u16> + Clone) -> Option<Weighed> {
+    let n_usual = units.clone().filter(|&unit| is_usual_unit(unit)).count();
+    if (n_usual as f64) < LEAST_USUAL * units.len() as f64 {
+        return None;
+    }
+    let text: String =
+        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    let cost = frequencies().least_cost(&Language::ALL, &text);
+    Some(Weighed { codec, cost: cost + COST })
 }
 
 /// Returns what the [`sample`] of `bytes` costs as text of eight bits, at least.
@@ -79,9 +77,14 @@ fn is_usual_unit(unit: u16) -> bool {
 pub fn utf_32(bytes: &[u8]) -> Option<Codec> {
     let sample = sample(bytes);
     let (units, []) = sample.as_chunks::<4>() else { return None };
-    let orders: [(Codec, fn([u8; 4]) -> u32); 2] =
-        [(Codec::Utf32Le, u32::from_le_bytes), (Codec::Utf32Be, u32::from_be_bytes)];
-    let is_text = |code: u32| char::from_u32(code).is_some_and(|c| c == '\n' || c >= ' ');
-    let fits = |unit: fn([u8; 4]) -> u32| units.iter().all(|&bytes| is_text(unit(bytes)));
-    orders.into_iter().find(|(_, unit)| units.len() >= 2 && fits(*unit)).map(|(codec, _)| codec)
+    let is_text = |code: u32| char::from_u32(code).is_some_and(|c| c.is_whitespace() || c >= ' ');
+    if units.len() < 2 {
+        None
+    } else if units.iter().all(|&unit| is_text(u32::from_le_bytes(unit))) {
+        Some(Codec::Utf32Le)
+    } else if units.iter().all(|&unit| is_text(u32::from_be_bytes(unit))) {
+        Some(Codec::Utf32Be)
+    } else {
+        None
+    }
 }
