@@ -67,7 +67,9 @@ fn line(worker: &mut Worker, stages: &[PipelineStage], path: &Path) -> Result<St
     let shown = shown.replace(['\t', '\n', '\r'], " ");
     Ok(match (result, &doc.encoding) {
         (Ok(_), Some(encoding)) => {
-            format!("{shown}\t{}\t{:.2}\t{}", encoding.name, encoding.confidence, encoding.method)
+            // Rounded down, so that only certainty is 1.00.
+            let confidence = (encoding.confidence * 100.0).floor() / 100.0;
+            format!("{shown}\t{}\t{confidence:.2}\t{}", encoding.name, encoding.method)
         }
         (Ok(_), None) => format!("{shown}\tunknown\t0.00\tnot told"),
         (Err(error), _) => format!("{shown}\tunknown\t0.00\t{}", error.replace(['\t', '\n'], " ")),

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::paint::{self, BOLD, CYAN, DIM, GREEN, RED, YELLOW, styled};
 use super::{Failure, PipelineArgs, run};
-use crate::document::{Document, Edit, Edits, Repair};
+use crate::document::{Document, Edit, Edits, Encoding, Repair};
 use crate::pipeline::{Pipeline, Worker};
 use crate::registry::Registry;
 use crate::source;
@@ -147,6 +147,29 @@ impl Snapshot {
     }
 }
 
+/// Returns a line for each thing worth knowing of an encoding beside its name.
+fn particulars(encoding: &Encoding) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(second) = &encoding.runner_up {
+        lines.push(format!("next best: {}, {:.0} behind", second.name, second.margin));
+    }
+    if let Some(declared) = encoding.declared.as_ref().filter(|declared| declared.is_wrong) {
+        lines.push(format!("the document itself says {}", declared.name));
+    }
+    if encoding.is_truncated {
+        lines.push("ends within a character".to_owned());
+    }
+    for (n, what) in [
+        (encoding.replacement_characters, "U+FFFD character"),
+        (encoding.private_use_characters, "private-use character"),
+    ] {
+        if n > 0 {
+            lines.push(format!("{} in the file already", paint::count(n, what)));
+        }
+    }
+    lines
+}
+
 /// Shows what differs from before; false if nothing does.
 fn show(out: &mut impl Write, before: &Snapshot, doc: &Document) -> Result<bool, Failure> {
     let mut changed = false;
@@ -161,6 +184,9 @@ fn show(out: &mut impl Write, before: &Snapshot, doc: &Document) -> Result<bool,
             encoding.method,
             paint::count(encoding.malformed.total, "malformed spot"),
         )?;
+        for line in particulars(encoding) {
+            writeln!(out, "   {}", styled(DIM, line))?;
+        }
     }
     if doc.is_decoded() && !before.was_decoded {
         changed = true;

@@ -386,11 +386,11 @@ fn has_four_byte_sequence(bytes: &[u8]) -> bool {
     // Without a branch inside a block, so that it is done on many bytes at once.
     const BLOCK: usize = 1024;
     let is_high = |byte: u8| (0x81..=0xFE).contains(&byte);
-    let is_start = |four: &[u8; 4]| {
+    let is_start = |four: &[u8]| {
         is_high(four[0]) & four[1].is_ascii_digit() & is_high(four[2]) & four[3].is_ascii_digit()
     };
     let blocks = (0..bytes.len()).step_by(BLOCK);
     blocks
         .map(|start| &bytes[start..bytes.len().min(start + BLOCK + 3)])
-        .any(|block| block.array_windows::<4>().fold(false, |found, four| found | is_start(four)))
+        .any(|block| block.windows(4).fold(false, |found, four| found | is_start(four)))
 }

@@ -12,6 +12,7 @@ use hanmill::document::{Document, Edit, Edits, Repair, Revision};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Report;
+use crate::stages::decode::Codec;
 
 /// How many distinct words are told apart; beyond, the number is only "more than that".
 pub(super) const DISTINCT_WORDS: usize = 1 << 20;
@@ -49,6 +50,12 @@ pub struct Seen {
     pub(super) distinct_words: Distinct,
     pub(super) encodings: BTreeMap<String, EncodingSeen>,
     pub(super) without_encoding: u64,
+    pub(super) declared: DeclaredSeen,
+    /// Documents that end within a character.
+    pub(super) truncated: u64,
+    /// U+FFFD that stood in the files already.
+    pub(super) replacement_characters: Losses,
+    pub(super) private_use_characters: Losses,
     pub(super) malformed: u64,
     pub(super) malformed_documents: u64,
     pub(super) malformed_examples: First<MalformedExample>,
@@ -77,6 +84,32 @@ pub(super) struct EncodingSeen {
     /// Sum of the confidences, each in millionths.
     pub(super) confidence_millionths: u64,
     pub(super) methods: BTreeMap<&'static str, u64>,
+}
+
+/// What documents say of their own encoding.
+#[derive(Debug, Default)]
+pub(super) struct DeclaredSeen {
+    pub(super) right: u64,
+    /// Documents by the encoding they name and the one they are in, where these differ.
+    pub(super) wrong: BTreeMap<(String, String), u64>,
+}
+
+/// Characters that stand for lost ones, and the documents that have some.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Losses {
+    pub(super) characters: u64,
+    pub(super) documents: u64,
+}
+
+impl Losses {
+    fn of(characters: u64) -> Self {
+        Self { characters, documents: u64::from(characters > 0) }
+    }
+
+    fn add(&mut self, from: Self) {
+        self.characters += from.characters;
+        self.documents += from.documents;
+    }
 }
 
 #[derive(Debug)]
@@ -165,6 +198,13 @@ impl Seen {
             }
         }
         self.without_encoding += from.without_encoding;
+        self.declared.right += from.declared.right;
+        for (names, n_documents) in from.declared.wrong {
+            *self.declared.wrong.entry(names).or_default() += n_documents;
+        }
+        self.truncated += from.truncated;
+        self.replacement_characters.add(from.replacement_characters);
+        self.private_use_characters.add(from.private_use_characters);
         self.malformed += from.malformed;
         self.malformed_documents += from.malformed_documents;
         merge_first(&mut self.malformed_examples, from.malformed_examples, MALFORMED_OF_ALL);
@@ -219,6 +259,17 @@ impl Seen {
         seen.confidence_millionths = millionths(encoding.confidence);
         seen.methods.insert(encoding.method, 1);
 
+        if let Some(declared) = &encoding.declared {
+            if declared.is_wrong {
+                let names = (declared_name(&declared.name), encoding.name.clone());
+                self.declared.wrong.insert(names, 1);
+            } else {
+                self.declared.right = 1;
+            }
+        }
+        self.truncated = u64::from(encoding.is_truncated);
+        self.replacement_characters = Losses::of(encoding.replacement_characters);
+        self.private_use_characters = Losses::of(encoding.private_use_characters);
         self.malformed = encoding.malformed.total;
         self.malformed_documents = u64::from(encoding.malformed.total > 0);
         let spots = encoding.malformed.spots.iter().take(MALFORMED_OF_ONE);
@@ -456,6 +507,11 @@ fn count(characters: std::str::Chars<'_>) -> u64 {
 
 fn to_usize(span: &Range<u32>) -> Range<usize> {
     span.start as usize..span.end as usize
+}
+
+/// Returns a name as documents have it, or `?` for what is no encoding: of those there may be many.
+fn declared_name(name: &str) -> String {
+    if Codec::for_label(name).is_some() { name.to_lowercase() } else { "?".to_owned() }
 }
 
 /// Turns a confidence into an integer, for sums that don't depend on their order.

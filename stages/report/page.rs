@@ -10,7 +10,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value};
 use serde::Serialize;
 
-use super::fold::{DISTINCT_WORDS, EncodingSeen, Seen, Shown};
+use super::fold::{DISTINCT_WORDS, EncodingSeen, Losses as SeenLosses, Seen, Shown};
 use super::marks::{Words, to_html};
 use super::{Language, Report, Run};
 
@@ -31,6 +31,8 @@ pub(super) struct Summary<'a> {
     text: Text,
     encodings: Vec<EncodingRow<'a>>,
     without_encoding: u64,
+    declared: Declared<'a>,
+    losses: Losses,
     malformed: Malformed<'a>,
     repairs: Repairs<'a>,
     changes: Vec<Change>,
@@ -72,6 +74,40 @@ struct Method {
     documents: u64,
 }
 
+/// Documents that name their own encoding, rightly and not.
+#[derive(Debug, Serialize)]
+struct Declared<'a> {
+    right: u64,
+    wrong: Vec<DeclaredRow<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct DeclaredRow<'a> {
+    declared: &'a str,
+    found: &'a str,
+    documents: u64,
+}
+
+/// What was lost before the files came here, and at their ends.
+#[derive(Debug, Serialize)]
+struct Losses {
+    replacement_characters: Loss,
+    private_use_characters: Loss,
+    truncated_documents: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Loss {
+    characters: u64,
+    documents: u64,
+}
+
+impl From<SeenLosses> for Loss {
+    fn from(seen: SeenLosses) -> Self {
+        Self { characters: seen.characters, documents: seen.documents }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Malformed<'a> {
     spots: u64,
@@ -96,6 +132,8 @@ struct Repairs<'a> {
 #[derive(Debug, Serialize)]
 struct RepairKind<'a> {
     kind: &'static str,
+    /// Whether nothing was changed: what was lost can't be known.
+    is_only_flagged: bool,
     spots: u64,
     examples: Vec<RepairRow<'a>>,
 }
@@ -185,6 +223,12 @@ impl<'a> Summary<'a> {
             },
             encodings: encodings(seen),
             without_encoding: seen.without_encoding,
+            declared: declared(seen),
+            losses: Losses {
+                replacement_characters: seen.replacement_characters.into(),
+                private_use_characters: seen.private_use_characters.into(),
+                truncated_documents: seen.truncated,
+            },
             malformed: Malformed {
                 spots: seen.malformed,
                 documents: seen.malformed_documents,
@@ -264,6 +308,18 @@ fn encodings(seen: &Seen) -> Vec<EncodingRow<'_>> {
     rows
 }
 
+/// Returns what documents say of their encoding, the most frequent mistake first.
+fn declared(seen: &Seen) -> Declared<'_> {
+    let mut wrong: Vec<_> = seen
+        .declared
+        .wrong
+        .iter()
+        .map(|((declared, found), &documents)| DeclaredRow { declared, found, documents })
+        .collect();
+    wrong.sort_by_key(|row| Reverse(row.documents));
+    Declared { right: seen.declared.right, wrong }
+}
+
 fn mean_confidence(encoding: &EncodingSeen) -> f64 {
     let millionths = encoding.confidence_millionths.checked_div(encoding.documents);
     millionths.unwrap_or(0) as f64 / 1e6
@@ -276,6 +332,7 @@ fn repairs(seen: &Seen) -> Repairs<'_> {
         .iter()
         .map(|(&kind, repairs)| RepairKind {
             kind,
+            is_only_flagged: repairs.examples.values().all(|shown| shown.before == shown.after),
             spots: repairs.spots,
             examples: repairs
                 .examples
@@ -445,11 +502,32 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates.add_filter("noun", noun);
     templates.add_filter("size", human::size);
     templates.add_filter("percent", percent);
+    templates.add_filter("damage", damage);
     templates
         .add_template(PAGE, include_str!("page.html"))
         .expect("the template of the page is well-formed");
     templates
 });
+
+/// Returns what a kind of repair is about, in English and in Chinese; nothing for a kind of others.
+fn damage(kind: &str) -> (&'static str, &'static str) {
+    match kind {
+        "pinyin_note" => ("a reading put behind a character", "字后多出的拼音"),
+        "misaligned" => ("characters cut in two by such a reading", "被拼音切断的字"),
+        "mojibake" => {
+            ("read in the wrong encoding once; no byte was lost", "曾用错编码，无字节丢失")
+        }
+        "mojibake_guessed" => (
+            "read in the wrong encoding once; lost bytes were guessed",
+            "曾用错编码，丢失的字节是推测的",
+        ),
+        "replacement_loss" => {
+            ("lost for good: U+FFFD read as GBK", "已无法恢复：U+FFFD 被当作 GBK")
+        }
+        "uninitialized_memory" => ("memory that was never written", "未初始化的内存"),
+        _ => ("", ""),
+    }
+}
 
 fn page_document<'a>(id: &'a str, shown: &'a Shown, corpus: &[&str]) -> PageDocument<'a> {
     let words =
