@@ -219,7 +219,7 @@ impl Encoding {
 pub struct RunnerUp {
     /// Name in the WHATWG standard, in lower case.
     pub name: String,
-    /// How far it is behind, in natural logarithms of the likelihood; 0 and more.
+    /// How far it is behind, in natural logarithms of the likelihood; below 0 if it was not allowed.
     pub margin: f64,
 }
 

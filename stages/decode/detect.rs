@@ -349,19 +349,20 @@ fn by_weight(
         }
         _ => 0.0,
     };
-    // Letters in single bytes are hardly ever well-formed UTF-8.
-    let allowed =
-        |codec: Codec| settings.allows(codec) && !(utf8 == Utf8::Perhaps && codec.is_single_byte());
-    let ranked = weigh::weigh(bytes, &allowed, &favour);
-    let Some(&best) = ranked.first() else {
-        // Nothing that was asked for can be weighed.
+    let mut ranked = weigh::weigh(bytes, &favour);
+    if utf8 == Utf8::Perhaps {
+        // Letters in single bytes are hardly ever well-formed UTF-8.
+        ranked.retain(|weighed| !weighed.codec.is_single_byte());
+    }
+    // What may not be found still counts against what may.
+    let Some(best) = ranked.iter().find(|weighed| settings.allows(weighed.codec)).copied() else {
         let codec = settings.candidates.first().copied().unwrap_or(Codec::UTF_8);
         return Detection::new(codec, 0.0, "detected");
     };
     let mut found = Detection::new(best.codec, 1.0, "detected");
-    if let Some(second) = ranked.get(1) {
-        let margin = second.cost - best.cost;
-        found.runner_up = Some((second.codec, margin.into()));
+    if let Some(rival) = ranked.iter().find(|weighed| weighed.codec != best.codec) {
+        let margin = rival.cost - best.cost;
+        found.runner_up = Some((rival.codec, margin.into()));
         found.confidence = confidence(margin);
     }
     if best.codec == Codec::GB18030 && !has_four_byte_sequence(bytes) {

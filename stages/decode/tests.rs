@@ -271,6 +271,28 @@ fn a_stray_byte_does_not_make_chinese_latin() {
 
 proptest! {
     #[test]
+    fn any_bytes_are_decoded_or_refused(
+        raw in prop::collection::vec(
+            prop_oneof![any::<u8>(), 0x81..=0xFEu8, 0x30..=0x7Eu8],
+            0..80,
+        ),
+        options in prop::sample::select(vec![
+            "{}", "declared: trust", "candidates: [euc-tw, utf-16le]", "big5_variant: uao",
+        ]),
+    ) {
+        let (doc, verdict) = run(options, &raw);
+        if verdict.is_ok() {
+            let encoding = doc.encoding.as_ref().unwrap();
+            prop_assert!((0.0..=1.0).contains(&encoding.confidence));
+            let n_replaced = doc.text().matches(char::REPLACEMENT_CHARACTER).count() as u64;
+            prop_assert_eq!(
+                n_replaced,
+                encoding.malformed.total + encoding.replacement_characters
+            );
+        }
+    }
+
+    #[test]
     fn any_bytes_line_up_with_their_text(
         raw in prop::collection::vec(
             prop_oneof![any::<u8>(), 0x81..=0xFEu8, 0x30..=0x39u8, Just(0x1B), Just(0xD8)],
@@ -376,7 +398,10 @@ fn a_document_s_own_word_tips_the_scales_or_decides_or_counts_for_nothing() {
 fn only_candidates_are_found() {
     let bytes = encode("big5", "今天的天氣很好，我們去公園");
     let (doc, _) = run("candidates: [gb18030, utf-8]", &bytes);
-    assert_eq!(doc.encoding.unwrap().name, "gbk");
+    let encoding = doc.encoding.unwrap();
+    assert_eq!(encoding.name, "gbk");
+    assert!(encoding.confidence < 0.1, "Big5 is likelier");
+    assert_eq!(encoding.runner_up.unwrap().name, "big5");
     let (doc, _) = run("candidates: [gb18030, big5]", &bytes);
     assert_eq!(doc.encoding.unwrap().name, "big5");
     let options: Decode = serde_yaml::from_str("candidates: [gb18030, bigfive]").unwrap();

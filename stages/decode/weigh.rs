@@ -60,22 +60,14 @@ const CHOSEN_BY_CHARDETNG_PER_BYTE: f32 = 0.1;
 
 /// Weighs the encodings for `bytes`, which are not all ASCII; returns them likeliest first.
 ///
-/// Only encodings that `allowed` lets through are weighed; `favour` is what an encoding saves, in
-/// natural logarithms, for reasons outside the bytes.
-pub fn weigh(
-    bytes: &[u8],
-    allowed: &dyn Fn(Codec) -> bool,
-    favour: &dyn Fn(Codec) -> f32,
-) -> Vec<Weighed> {
+/// `favour` is what an encoding saves, in natural logarithms, for reasons outside the bytes.
+pub fn weigh(bytes: &[u8], favour: &dyn Fn(Codec) -> f32) -> Vec<Weighed> {
     let mut ranked = Vec::new();
     for n_non_ascii in SAMPLE_NON_ASCII {
         let sample = condensed(bytes, n_non_ascii);
-        ranked = rank(&sample, allowed, favour);
-        let margin = match ranked[..] {
-            [first, second, ..] => second.cost - first.cost,
-            _ => f32::INFINITY,
-        };
-        if margin >= DECISIVE || sample.len() == bytes.len() {
+        ranked = rank(&sample, favour);
+        let is_all = sample.iter().filter(|byte| !byte.is_ascii()).count() < n_non_ascii;
+        if is_all || ranked[1].cost - ranked[0].cost >= DECISIVE {
             break;
         }
     }
@@ -116,14 +108,10 @@ pub fn is_hz(bytes: &[u8]) -> bool {
 /// How much of a file is looked at for HZ.
 const HZ_SAMPLE_BYTES: usize = 64 * 1024;
 
-fn rank(
-    sample: &[u8],
-    allowed: &dyn Fn(Codec) -> bool,
-    favour: &dyn Fn(Codec) -> f32,
-) -> Vec<Weighed> {
+/// Returns all encodings, each once, likeliest first.
+fn rank(sample: &[u8], favour: &dyn Fn(Codec) -> f32) -> Vec<Weighed> {
     let mut ranked: Vec<Weighed> = CANDIDATES
         .iter()
-        .filter(|candidate| allowed(candidate.codec))
         .map(|candidate| Weighed {
             codec: candidate.codec,
             cost: candidate.cost + cost(sample, candidate) - favour(candidate.codec),
@@ -139,16 +127,10 @@ fn rank(
     });
 
     let single_byte_cost = SINGLE_BYTE + single_byte_cost(sample);
-    let is_close = match ranked[..] {
-        [] => true,
-        [first] => single_byte_cost - first.cost < DECISIVE,
-        [first, second, ..] => single_byte_cost.min(second.cost) - first.cost < DECISIVE,
-    };
+    let is_close = single_byte_cost.min(ranked[1].cost) - ranked[0].cost < DECISIVE;
     let chosen = is_close.then(|| by_chardetng(sample));
     let codec = chosen.filter(|chosen| chosen.is_single_byte()).unwrap_or(Codec::WINDOWS_1252);
-    if allowed(codec) {
-        ranked.push(Weighed { codec, cost: single_byte_cost - favour(codec) });
-    }
+    ranked.push(Weighed { codec, cost: single_byte_cost - favour(codec) });
     if let Some(chosen) = chosen {
         let n_seen = sample.iter().filter(|byte| !byte.is_ascii()).count().min(CHARDETNG_NON_ASCII);
         let saved = CHOSEN_BY_CHARDETNG + CHOSEN_BY_CHARDETNG_PER_BYTE * n_seen as f32;
