@@ -173,10 +173,30 @@ impl Frequencies {
         };
         let cost = |language: Language| {
             let cost: f32 = text.chars().map(|c| self.cost(language, c)).sum();
-            if language.is_chinese() { cost - gains } else { cost }
+            match language {
+                _ if language.is_chinese() => cost - gains,
+                Language::Alphabetic => cost + alphabet_switches(text) as f32 * ALPHABET_SWITCH,
+                _ => cost,
+            }
         };
         languages.iter().map(|&language| cost(language)).fold(f32::MAX, f32::min)
     }
+}
+
+/// What a letter of another alphabet than the one ahead of it costs more.
+const ALPHABET_SWITCH: f32 = 3.0;
+
+/// Returns how often a letter beyond ASCII stands beside one of another alphabet: Greek beside
+/// Cyrillic, say. Latin letters are in two blocks.
+fn alphabet_switches(text: &str) -> usize {
+    let alphabet = |c: char| match c as u32 {
+        0..0x80 => None,
+        0x80..0x250 => Some(0),
+        code => Some(code >> 8),
+    };
+    let others = text.chars().skip(1).map(alphabet);
+    let pairs = text.chars().map(alphabet).zip(others);
+    pairs.filter(|(prev, next)| prev.is_some() && next.is_some() && prev != next).count()
 }
 
 fn is_han(c: char) -> bool {

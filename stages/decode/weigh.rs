@@ -38,7 +38,7 @@ const CANDIDATES: &[Candidate] = &[
     Candidate { codec: Codec::UTF_8, languages: &[Language::Alphabetic], cost: 2.0 },
     Candidate { codec: Codec::EucTw, languages: &[Language::Traditional], cost: 8.0 },
     Candidate { codec: Codec::SHIFT_JIS, languages: &[Language::Japanese], cost: 4.5 },
-    Candidate { codec: Codec::EUC_JP, languages: &[Language::Japanese], cost: 5.5 },
+    Candidate { codec: Codec::EUC_JP, languages: &[Language::Japanese], cost: 6.5 },
     Candidate { codec: Codec::EUC_KR, languages: &[Language::Korean], cost: 4.5 },
 ];
 
