@@ -17,7 +17,7 @@ use crate::stages::characters::forms::{
     has_reading, is_han, is_simplified_only, is_traditional, is_variant, readings,
 };
 use crate::stages::characters::gbk::{Gbk, gbk};
-use crate::stages::characters::model::char_model;
+use crate::stages::characters::words::{Context, WordModel, word_model};
 
 /// Readings kept after each piece of the line; more than the 126 bytes that a gap can hold.
 const WIDTH: usize = 160;
@@ -119,17 +119,26 @@ pub struct State {
     prev: char,
     /// If `prev` is ASCII, the byte ahead of it where that is of a pair; else 0.
     before: u8,
+    /// What the text so far says of the next character.
+    context: Context,
 }
 
 impl State {
-    /// Returns the state in which a line begins, or goes on where it is in step.
-    pub fn aligned(prev: char) -> Self {
-        Self { lead: 0, prev, before: 0 }
+    /// Returns the state in which a line begins.
+    pub fn start() -> Self {
+        Self { lead: 0, prev: '\0', before: 0, context: WordModel::start() }
     }
 
     /// Returns the state behind one more character.
     pub fn then(self, c: char) -> Self {
-        Self { lead: 0, prev: c, before: if c.is_ascii() { trail_of(self.prev) } else { 0 } }
+        self.then_scored(c).0
+    }
+
+    /// Returns the state behind one more character, and the natural logarithm of its chance.
+    fn then_scored(self, c: char) -> (Self, f32) {
+        let (context, ln_chance) = word_model().next(self.context, c);
+        let before = if c.is_ascii() { trail_of(self.prev) } else { 0 };
+        (Self { lead: 0, prev: c, before, context }, ln_chance)
     }
 
     /// Tells whether a note on the last two bytes reads as the character does that they make.
@@ -242,7 +251,9 @@ impl Draft {
     fn emit(mut self, c: char) -> Option<Self> {
         *self.chars.get_mut(self.n_chars)? = c;
         self.n_chars += 1;
-        self.ln_chance += char_model().ln_chance(self.state.prev, c);
+        let (state, ln_chance) = self.state.then_scored(c);
+        self.state = state;
+        self.ln_chance += ln_chance;
         if is_traditional(c) {
             self.ln_chance += WITHOUT_NOTE;
         }
@@ -251,7 +262,6 @@ impl Draft {
         } else if is_variant(c) {
             self.ln_chance += VARIANT;
         }
-        self.state = self.state.then(c);
         Some(self)
     }
 
@@ -522,6 +532,6 @@ fn trace(pieces: &[Piece<'_>], steps: &[Vec<Reading>], last: usize, start: usize
     Solution {
         mended,
         end: pieces.last().map_or(start, |piece| piece.span.end),
-        state: path.last().map_or(State::aligned('\0'), |reading| reading.state),
+        state: path.last().map_or(State::start(), |reading| reading.state),
     }
 }

@@ -140,7 +140,7 @@ fn whole(line: &str, mended: &str) -> Vec<Fix> {
 /// Finds what to replace in a line, going over it once.
 fn mend(line: &str, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
     let mut fixes = Vec::new();
-    let (mut at, mut state) = (0, State::aligned('\0'));
+    let (mut at, mut state) = (0, State::start());
     while let Some(piece) = piece_at(line, at) {
         at = piece.span.end;
         match piece.kind {
