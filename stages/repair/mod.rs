@@ -13,7 +13,7 @@ use hanmill::stage::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use pinyin_noise::Fix;
+use pinyin_noise::{Extent, Fix, find};
 
 /// Options of the `repair` stage.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -27,13 +27,17 @@ pub struct Repair {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum PinyinNoise {
-    /// Undo them in documents that are littered with them; leave textbooks and dictionaries alone.
+    /// Undo all that they did to documents that are littered with them, lost bytes and all; leave
+    /// textbooks and dictionaries alone.
     #[default]
     Auto,
-    /// Undo each note on a traditional character that is read so, in every document.
-    Strip,
     /// Find what `auto` would undo and log it, but change nothing.
     Flag,
+    /// Take out each whole note on a traditional character that is read so, in every document;
+    /// leave what they tore apart as it stands.
+    Strip,
+    /// Undo all that they did, as `auto` does, in every document: textbooks lose their notes too.
+    Invert,
     /// Don't look for them.
     Off,
 }
@@ -59,8 +63,9 @@ struct Mender {
 impl Stage for Mender {
     fn process(&self, doc: &mut Document, _: &mut Scratch) -> Result<Verdict, DocumentError> {
         let fixes = match self.pinyin_noise {
-            PinyinNoise::Auto | PinyinNoise::Flag => pinyin_noise::find(doc.text(), true),
-            PinyinNoise::Strip => pinyin_noise::find(doc.text(), false),
+            PinyinNoise::Auto | PinyinNoise::Flag => find(doc.text(), Extent::Littered),
+            PinyinNoise::Strip => find(doc.text(), Extent::WholeNotes),
+            PinyinNoise::Invert => find(doc.text(), Extent::All),
             PinyinNoise::Off => Vec::new(),
         };
         if self.pinyin_noise == PinyinNoise::Flag {
@@ -81,7 +86,7 @@ fn replace(doc: &mut Document, fixes: &[Fix]) {
     for fix in fixes {
         edits.push(fix.span.clone(), fix.after.len());
     }
-    let log: Vec<_> = fixes.iter().map(|fix| logged(doc.text(), fix, &fix.after)).collect();
+    let log: Vec<_> = fixes.iter().map(|fix| logged(doc.text(), fix)).collect();
     let mended = pinyin_noise::apply(doc.text(), fixes);
     doc.repairs.extend(log);
     doc.revise(Repair::NAME, mended, edits);
@@ -89,26 +94,33 @@ fn replace(doc: &mut Document, fixes: &[Fix]) {
 
 /// Logs what `fixes` say as repairs that changed nothing: `after` is `before`.
 fn flag(doc: &mut Document, fixes: &[Fix]) {
-    let log: Vec<_> =
-        fixes.iter().map(|fix| logged(doc.text(), fix, &doc.text()[fix.span.clone()])).collect();
+    let unchanged = |repair: document::Repair| document::Repair {
+        after: repair.before.clone(),
+        guessed: Vec::new(),
+        ..repair
+    };
+    let log: Vec<_> = fixes.iter().map(|fix| unchanged(logged(doc.text(), fix))).collect();
     doc.repairs.extend(log);
 }
 
-fn logged(text: &str, fix: &Fix, after: &str) -> document::Repair {
+fn logged(text: &str, fix: &Fix) -> document::Repair {
     let offset = |at: usize| u32::try_from(at).expect("no document is larger than 4 GiB");
     document::Repair {
         kind: fix.kind.name(),
         start: offset(fix.span.start),
         end: offset(fix.span.end),
         before: text[fix.span.clone()].to_owned(),
-        after: after.to_owned(),
-        ..document::Repair::default()
+        after: fix.after.clone(),
+        score: fix.score,
+        guessed: fix.guessed.clone(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hanmill::document::GuessedByte;
+    use proptest::prelude::*;
 
     fn run(options: &str, text: &str) -> Document {
         let repair: Repair = serde_yaml::from_str(options).unwrap();
@@ -135,6 +147,10 @@ mod tests {
                 ("misaligned", "?wù)芦@", "章獲"),
             ]
         );
+        let guessed: Vec<_> = doc.repairs.iter().flat_map(|r| &r.guessed).collect();
+        // 章 is D5 C2.
+        assert_eq!(guessed, [&GuessedByte { offset: 0, byte: 0xD5 }]);
+        assert!(doc.repairs.iter().all(|r| r.score > 0.0 && r.score.is_finite()));
         let edits = &doc.revisions()[0].edits;
         let mut undone = doc.text().to_owned();
         for (edit, repair) in edits.iter().zip(&doc.repairs).rev() {
@@ -154,6 +170,10 @@ mod tests {
         let glossed = "汉字「進(jìn)」读作第四声。";
         assert_eq!(run("{}", glossed).text(), glossed);
         assert_eq!(run("pinyin_noise: strip", glossed).text(), "汉字「進」读作第四声。");
+        assert_eq!(run("pinyin_noise: invert", glossed).text(), "汉字「進」读作第四声。");
+        let stripped = run("pinyin_noise: strip", NOISY);
+        assert_eq!(stripped.text(), "工廠的28名模範、五一勞動獎?wù)芦@得者(共28人)");
+        assert_eq!(run("pinyin_noise: invert", NOISY).text(), run("{}", NOISY).text());
         assert_eq!(run("pinyin_noise: off", NOISY).text(), NOISY);
         assert!(run("pinyin_noise: off", NOISY).repairs.is_empty());
 
@@ -161,8 +181,43 @@ mod tests {
         assert_eq!(flagged.text(), NOISY);
         assert!(flagged.revisions().is_empty());
         assert_eq!(flagged.repairs.len(), 5);
-        assert!(flagged.repairs.iter().all(|r| r.before == r.after));
+        assert!(flagged.repairs.iter().all(|r| r.before == r.after && r.score > 0.0));
         assert!(run("pinyin_noise: flag", glossed).repairs.is_empty());
+    }
+
+    /// Takes back what the log of `doc` says.
+    fn undone(doc: &Document) -> String {
+        let mut text = String::new();
+        // Where the text as it stands goes on.
+        let mut rest = doc.text();
+        let mut old = 0;
+        for repair in &doc.repairs {
+            let (kept, behind) = rest.split_at(repair.start as usize - old);
+            text.push_str(kept);
+            text.push_str(&repair.before);
+            rest = behind.strip_prefix(&*repair.after).unwrap();
+            old = repair.end as usize;
+        }
+        text + rest
+    }
+
+    proptest! {
+        #[test]
+        fn the_log_undoes_every_option(
+            option in prop::sample::select(&["auto", "flag", "strip", "invert", "off"]),
+            pieces in prop::collection::vec(
+                prop::sample::select(&[
+                    NOISY, "進(jìn)", "們?cè)", "?", "\u{FFFD}wù)", "芦@", "國", "會(huì )", "\n", "，", "a", "？", "?/p>",
+                ]),
+                0..20,
+            ),
+        ) {
+            let text = pieces.concat();
+            let doc = run(&format!("pinyin_noise: {option}"), &text);
+            prop_assert_eq!(undone(&doc), text);
+            let again = run(&format!("pinyin_noise: {option}"), doc.text());
+            prop_assert_eq!(again.text(), doc.text());
+        }
     }
 
     #[test]
