@@ -1,12 +1,14 @@
 //! Undoes damage that the text took on its way to us, and logs each edit.
 //!
+//! - `mojibake`: text that was decoded from another encoding than it was written in.
 //! - `pinyin_noise`: readings that a site's conversion put behind, and into, characters.
 //!
 //! What it has to know of characters is in `stages/characters`, which other stages ask too.
 
+mod mojibake;
 mod pinyin_noise;
 
-use hanmill::document::{self, Document, Edits};
+use hanmill::document::{self, Document, Edits, GuessedByte};
 use hanmill::stage::{
     BuildContext, Built, ConfigError, DocumentError, Layer, Scratch, Stage, StageConfig, Verdict,
 };
@@ -19,8 +21,23 @@ use pinyin_noise::{Extent, Fix, find};
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Repair {
+    /// What to do about text that was decoded from the wrong encoding, as `ä¸­å›½` was for `中国`.
+    mojibake: Mojibake,
     /// What to do about pinyin notes that a crawled page is littered with, as in `進(jìn)步`.
     pinyin_noise: PinyinNoise,
+}
+
+/// What to do about text that was decoded from the wrong encoding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Mojibake {
+    /// Undo it where no byte was lost by it, so that it could be done again.
+    #[default]
+    Safe,
+    /// Undo it, and put in the likeliest bytes for those that were lost; each is in the log.
+    Lossy,
+    /// Don't look for it.
+    Off,
 }
 
 /// What to do about pinyin notes.
@@ -45,23 +62,26 @@ enum PinyinNoise {
 impl StageConfig for Repair {
     const NAME: &'static str = "repair";
     const ABOUT: &'static str =
-        "Undoes damage of the crawl, such as pinyin notes, and logs each edit";
-    const EXAMPLE: &'static str = "repair: {pinyin_noise: auto}";
+        "Undoes mojibake and damage of the crawl, such as pinyin notes, and logs each edit";
+    const EXAMPLE: &'static str = "repair: {mojibake: safe, pinyin_noise: auto}";
     const READS: &'static [Layer] = &[Layer::Text];
     const WRITES: &'static [Layer] = &[Layer::Text];
 
     fn build(self, _cx: &BuildContext) -> Result<Built, Vec<ConfigError>> {
-        Ok(Built::map(Mender { pinyin_noise: self.pinyin_noise }))
+        Ok(Built::map(Mender { mojibake: self.mojibake, pinyin_noise: self.pinyin_noise }))
     }
 }
 
 /// The stage, ready to work. Tables are made when the first damage is seen.
 struct Mender {
+    mojibake: Mojibake,
     pinyin_noise: PinyinNoise,
 }
 
 impl Stage for Mender {
     fn process(&self, doc: &mut Document, _: &mut Scratch) -> Result<Verdict, DocumentError> {
+        let edits = undo_mojibake(doc, self.mojibake);
+        let n_repairs = doc.repairs.len();
         let fixes = match self.pinyin_noise {
             PinyinNoise::Auto | PinyinNoise::Flag => find(doc.text(), Extent::Littered),
             PinyinNoise::Strip => find(doc.text(), Extent::WholeNotes),
@@ -73,8 +93,50 @@ impl Stage for Mender {
         } else {
             replace(doc, &fixes);
         }
+        for repair in &mut doc.repairs[n_repairs..] {
+            let span = edits.to_old(repair.start as usize..repair.end as usize);
+            (repair.start, repair.end) = (offset(span.start), offset(span.end));
+        }
         Ok(Verdict::Keep)
     }
+}
+
+/// Undoes mojibake, logs it, and returns what it changed.
+fn undo_mojibake(doc: &mut Document, mode: Mojibake) -> Edits {
+    let mut edits = Edits::default();
+    if mode == Mojibake::Off {
+        return edits;
+    }
+    let fixes = mojibake::find(doc.text(), mode == Mojibake::Lossy);
+    if fixes.is_empty() {
+        return edits;
+    }
+    for fix in fixes.iter().filter(|fix| doc.text()[fix.span.clone()] != *fix.after) {
+        edits.push(fix.span.clone(), fix.after.len());
+    }
+    let mended = mojibake::apply(doc.text(), &fixes);
+    let log: Vec<_> = fixes.into_iter().map(|fix| logged_mojibake(doc.text(), fix)).collect();
+    doc.repairs.extend(log);
+    doc.revise(Repair::NAME, mended, edits.clone());
+    edits
+}
+
+fn logged_mojibake(text: &str, fix: mojibake::Fix) -> document::Repair {
+    let guessed = |(at, byte)| GuessedByte { offset: offset(at), byte };
+    document::Repair {
+        kind: fix.kind.name(),
+        start: offset(fix.span.start),
+        end: offset(fix.span.end),
+        before: text[fix.span].to_owned(),
+        after: fix.after,
+        score: fix.gain,
+        guessed: fix.guessed.into_iter().map(guessed).collect(),
+        detail: fix.misreading,
+    }
+}
+
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).expect("no document is larger than 4 GiB")
 }
 
 /// Replaces what `fixes` say and logs it.
@@ -104,7 +166,6 @@ fn flag(doc: &mut Document, fixes: &[Fix]) {
 }
 
 fn logged(text: &str, fix: &Fix) -> document::Repair {
-    let offset = |at: usize| u32::try_from(at).expect("no document is larger than 4 GiB");
     document::Repair {
         kind: fix.kind.name(),
         start: offset(fix.span.start),
@@ -113,13 +174,13 @@ fn logged(text: &str, fix: &Fix) -> document::Repair {
         after: fix.after.clone(),
         score: fix.score,
         guessed: fix.guessed.clone(),
+        detail: String::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hanmill::document::GuessedByte;
     use proptest::prelude::*;
 
     fn run(options: &str, text: &str) -> Document {
