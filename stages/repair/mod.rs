@@ -227,6 +227,33 @@ mod tests {
     }
 
     #[test]
+    fn undoes_mojibake_and_then_pinyin_noise() {
+        let text = format!("ä¸\u{AD}å›½æ–°é—»ä¸\u{AD}å¿ƒ\n锟斤拷\n{NOISY}");
+        let doc = run("{}", &text);
+        assert!(doc.text().starts_with("中国新闻中心\n锟斤拷\n工廠的28名模範"));
+        let first = &doc.repairs[0];
+        assert_eq!((first.kind, &*first.detail), ("mojibake", "utf-8 read as windows-1252"));
+        assert_eq!(doc.repairs[1].kind, "replacement_loss");
+        for repair in &doc.repairs {
+            assert_eq!(text[repair.start as usize..repair.end as usize], repair.before);
+        }
+        assert_eq!(run("{mojibake: off, pinyin_noise: off}", &text).text(), text);
+        assert!(run("{mojibake: off, pinyin_noise: off}", &text).repairs.is_empty());
+    }
+
+    #[test]
+    fn guesses_lost_bytes_only_if_asked() {
+        let garble =
+            "瀛╁瓙浠\u{FFFD}鍦ㄥ叕鍥\u{FFFD}閲屾斁椋庣瓭锛岀瑧澹颁紶寰楀緢杩溿\u{FFFD}\u{FFFD}";
+        let lossy = run("mojibake: lossy", garble);
+        assert_eq!(lossy.text(), "孩子们在公园里放风筝，笑声传得很远。");
+        assert_eq!(lossy.repairs[0].kind, "mojibake_guessed");
+        assert!(lossy.repairs.iter().any(|repair| !repair.guessed.is_empty()));
+        let safe = run("mojibake: safe", garble);
+        assert!(safe.repairs.iter().all(|repair| repair.guessed.is_empty()));
+    }
+
+    #[test]
     fn each_option_does_what_it_says() {
         let glossed = "汉字「進(jìn)」读作第四声。";
         assert_eq!(run("{}", glossed).text(), glossed);
@@ -264,6 +291,25 @@ mod tests {
 
     proptest! {
         #[test]
+        fn the_log_undoes_mojibake(
+            option in prop::sample::select(&["safe", "lossy", "off"]),
+            pieces in prop::collection::vec(
+                prop::sample::select(&[
+                    "ä¸\u{AD}å›½æ–°é—»", "中国", "\n", "鏂伴椈涓績", "ÖÐ¹úÐÂÎÅ", "\u{FFFD}", "?", "锟斤拷", "瀛╁瓙浠\u{FFFD}",
+                    "笢弊陔恓", "，", "a ", "é",
+                ]),
+                0..16,
+            ),
+        ) {
+            let text = pieces.concat();
+            let options = format!("{{mojibake: {option}, pinyin_noise: off}}");
+            let doc = run(&options, &text);
+            prop_assert_eq!(undone(&doc), text);
+            let again = run(&options, doc.text());
+            prop_assert_eq!(again.text(), doc.text());
+        }
+
+        #[test]
         fn the_log_undoes_every_option(
             option in prop::sample::select(&["auto", "flag", "strip", "invert", "off"]),
             pieces in prop::collection::vec(
@@ -274,9 +320,9 @@ mod tests {
             ),
         ) {
             let text = pieces.concat();
-            let doc = run(&format!("pinyin_noise: {option}"), &text);
+            let doc = run(&format!("{{mojibake: off, pinyin_noise: {option}}}"), &text);
             prop_assert_eq!(undone(&doc), text);
-            let again = run(&format!("pinyin_noise: {option}"), doc.text());
+            let again = run(&format!("{{mojibake: off, pinyin_noise: {option}}}"), doc.text());
             prop_assert_eq!(again.text(), doc.text());
         }
     }

@@ -318,7 +318,7 @@ impl Table {
                 matches!(code, 0xA140..=0xA3BF | 0xA440..=0xC7FC | 0xC940..=0xF9D5)
             }
             Charset::ShiftJis => {
-                !matches!(lead, 0x85..=0x87 | 0xEB..) && !(lead == 0xEA && trail > 0xA4)
+                !matches!((lead, trail), (0x85..=0x87 | 0xEB.., _) | (0xEA, 0xA5..))
             }
             Charset::EucJp => !matches!(lead, 0xA9..=0xAF | 0xF5..),
             Charset::Utf8 | Charset::Western | Charset::EucKr => true,

@@ -12,6 +12,8 @@ mod outlook;
 mod promise;
 mod scan;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
@@ -189,33 +191,47 @@ fn mend(line: &str, guesses: bool) -> Vec<Fix> {
         let rest = &line[start..];
         let len = rest.char_indices().nth(MAX_PIECE_CHARS).map_or(rest.len(), |(at, _)| at);
         let piece = &rest[..len];
+        let mut end = len;
         if len == line.len() || scan::is_suspicious(piece) {
+            let found = mend_piece(piece, guesses);
+            // A piece may end within a character. What is left of it belongs to the next piece.
+            if let Some(last) =
+                found.last().filter(|last| len < rest.len() && 2 * last.span.end > len)
+            {
+                end = last.span.end;
+            }
             fixes.extend(
-                mend_piece(piece, guesses)
+                found
                     .into_iter()
                     .map(|fix| Fix { span: fix.span.start + start..fix.span.end + start, ..fix }),
             );
         }
-        start += len;
+        start += end;
     }
     fixes
 }
 
 /// Finds what to replace in a line or a part of one by the misreading that explains it best.
 fn mend_piece(piece: &str, guesses: bool) -> Vec<Fix> {
+    if !likelihood::is_strange(piece) {
+        return Vec::new();
+    }
     let line: Vec<char> = piece.chars().collect();
     let mut best: (f32, Vec<Stretch>, Option<Misreading>) = (0.0, Vec::new(), None);
+    let mut explained_by: Option<Misreading> = None;
     for misreading in promise::misreadings(&line, guesses) {
+        if explained_by.is_some_and(|known| !known.has_encodings_of(misreading)) {
+            break;
+        }
         let mut stretches = search(&line, misreading);
         stretches.retain(|stretch| is_better(&line, stretch, misreading));
         let gain = stretches.iter().map(|stretch| stretch.gain).sum();
-        let may_have_lost = guesses && line.iter().any(|c| matches!(c, '?' | '\u{FFFD}'));
-        if misreading.right == Charset::Utf8 && !may_have_lost && covers(&line, &stretches) {
-            // Bytes are hardly UTF-8 by chance, whatever else they would make.
-            best = (gain, stretches, Some(misreading));
-            break;
+        if explains(&line, &stretches, misreading, guesses) {
+            explained_by = Some(misreading);
         }
-        if gain > best.0 {
+        let is_first_explained = explained_by == Some(misreading)
+            && best.2.is_none_or(|known| !known.has_encodings_of(misreading));
+        if gain > best.0 || is_first_explained {
             best = (gain, stretches, Some(misreading));
         }
     }
@@ -233,18 +249,35 @@ fn mend_piece(piece: &str, guesses: bool) -> Vec<Fix> {
     stretches.into_iter().map(fix).collect()
 }
 
-/// Tells whether `stretches` are nearly all of `line` that isn't ASCII.
-fn covers(line: &[char], stretches: &[Stretch]) -> bool {
+/// Tells whether `stretches` explain `line`, so that no other encodings have to be tried.
+///
+/// Bytes are hardly UTF-8 by chance, whatever else they would make. Otherwise all of the line has
+/// to read like clean text: in the wrong encoding it falls out of step.
+fn explains(line: &[char], stretches: &[Stretch], misreading: Misreading, guesses: bool) -> bool {
     let n_strange = |chars: &[char]| chars.iter().filter(|c| !c.is_ascii()).count();
+    let n_all = n_strange(line);
     let n_covered: usize =
         stretches.iter().map(|stretch| n_strange(&line[stretch.span.clone()])).sum();
-    n_covered >= 4 && 10 * n_covered >= 9 * n_strange(line)
+    let may_have_lost = guesses && line.iter().any(|c| matches!(c, '?' | '\u{FFFD}'));
+    if misreading.right == Charset::Utf8 && !may_have_lost {
+        return n_covered >= 4 && 10 * n_covered >= 9 * n_all;
+    }
+    let is_clean = |stretch: &Stretch| {
+        likelihood::ln_chance(&stretch.after) >= CLEAN_MEAN * stretch.after.chars().count() as f32
+    };
+    guesses && n_covered == n_all && stretches.iter().all(is_clean)
 }
+
+/// Natural logarithm of what the chance of a character is in clean text on average, or more.
+const CLEAN_MEAN: f32 = -6.5;
+
+/// Guessed bytes for each character from which on there is more invented than read.
+const MOST_GUESSED: f32 = 0.8;
 
 /// Tells whether what `stretch` says was written reads so much better that it was.
 fn is_better(line: &[char], stretch: &Stretch, misreading: Misreading) -> bool {
     let n_chars = stretch.after.chars().filter(|c| !c.is_ascii()).count();
-    if n_chars == 0 {
+    if n_chars == 0 || stretch.guessed.len() as f32 > MOST_GUESSED * n_chars as f32 {
         return false;
     }
     if !is_of(misreading.right, &stretch.after) {
@@ -259,12 +292,20 @@ fn is_better(line: &[char], stretch: &Stretch, misreading: Misreading) -> bool {
             let n_controls = before.iter().filter(|c| matches!(c, '\u{80}'..='\u{9F}')).count();
             return stretch.gain >= 5.0 && (n_chars >= 2 || n_controls > 0 || before.len() >= 3);
         }
-        if n_chars >= 4 && stretch.gain >= 4.0 * n_chars as f32 {
+        // Alphabets take two bytes a letter, as the other encodings do, which fit by chance.
+        let n_narrow = stretch.after.chars().filter(|c| ('\u{80}'..'\u{800}').contains(c)).count();
+        let is_wide = 4 * n_narrow <= n_chars;
+        let least = if is_wide { 4 } else { 10 };
+        if n_chars >= least && stretch.gain >= 4.0 * n_chars as f32 {
             return true;
+        }
+        if !is_wide {
+            return false;
         }
     }
     let (least_gain, least_mean) = match n_chars {
         0..4 => (16.0, -6.5),
+        4..8 if misreading.wrong == Charset::Western => (16.0, -8.5),
         4..8 => (16.0, -7.5),
         _ => (20.0, -8.5),
     };
@@ -279,7 +320,12 @@ fn is_of(right: Charset, text: &str) -> bool {
     let n_chars = count(|c| !c.is_ascii());
     match right {
         Charset::Utf8 | Charset::Western => true,
-        Charset::Gbk | Charset::Big5 => 10 * count(is_han) >= 6 * n_chars,
+        Charset::Gbk | Charset::Big5 => {
+            let n_marks = count(
+                |c| matches!(c, '\u{FF01}'..='\u{FF5E}' | '\u{2010}'..='\u{2027}' | '、' | '。'),
+            );
+            n_chars > n_marks && 10 * count(is_han) >= 7 * (n_chars - n_marks)
+        }
         Charset::EucKr => {
             let n_hangul = count(|c| matches!(c, '\u{AC00}'..='\u{D7A3}'));
             10 * n_hangul >= 8 * n_chars && 10 * count(likelihood::is_common_hangul) >= 6 * n_hangul

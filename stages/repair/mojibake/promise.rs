@@ -49,7 +49,8 @@ pub fn misreadings(line: &[char], guesses: bool) -> Vec<Misreading> {
     let has_question_mark = line.contains(&'?');
     let losses: &[Loss] = match (has_loss, has_question_mark) {
         (true, _) => &[Loss::EachByte, Loss::EachPair],
-        (false, true) => &[Loss::None, Loss::EachByte],
+        // What was lost in pairs is told by U+FFFD only.
+        (false, true) => &[Loss::EachByte],
         (false, false) => &[Loss::None],
     };
     exact
@@ -106,7 +107,9 @@ fn sense(c: char, right: Charset) -> i32 {
         Charset::Utf8 if c >= '\u{800}' => return 3,
         Charset::Utf8 => return 1,
         Charset::EucKr => is_common_hangul(c),
-        Charset::ShiftJis | Charset::EucJp => matches!(c, '\u{3041}'..='\u{30FF}') || is_common(c),
+        // Where there are no kana it can't be told.
+        Charset::ShiftJis | Charset::EucJp if is_common(c) => return 0,
+        Charset::ShiftJis | Charset::EucJp => matches!(c, '\u{3041}'..='\u{30FF}'),
         Charset::Western | Charset::Gbk | Charset::Big5 => {
             is_common(c) || matches!(c, '\u{FF01}'..='\u{FF5E}')
         }

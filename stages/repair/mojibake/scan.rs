@@ -17,6 +17,10 @@ use crate::stages::characters::forms::is_han;
 /// Kept here so that clean text is told without OpenCC's dictionaries, which they were taken from.
 const COMMON_TRADITIONAL: &str = include_str!("common_traditional.txt");
 
+/// The seven hundred characters that the words of the dictionary are mostly made of, in both
+/// scripts.
+const FREQUENT: &str = include_str!("frequent.txt");
+
 /// What a character says of the text it stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -30,6 +34,8 @@ pub enum Class {
     /// The control characters behind ASCII.
     Control,
     /// Chinese characters that every text is full of.
+    Frequent,
+    /// Chinese characters that are in use.
     Common,
     /// All other Chinese characters.
     Rare,
@@ -50,80 +56,76 @@ pub enum Class {
     Lost,
 }
 
-const N_CLASSES: usize = 15;
+/// All classes, in order.
+const CLASSES_IN_ORDER: [Class; 16] = [
+    Class::Plain,
+    Class::WesternLetter,
+    Class::WesternSign,
+    Class::Control,
+    Class::Frequent,
+    Class::Common,
+    Class::Rare,
+    Class::Mark,
+    Class::Hangul,
+    Class::RareHangul,
+    Class::Kana,
+    Class::HalfwidthKana,
+    Class::Alphabet,
+    Class::Odd,
+    Class::Unassigned,
+    Class::Lost,
+];
 
-/// What a character adds to the sum by its class and that of the character ahead.
+/// What a character adds to the sum by the class of the character ahead and its own.
 static WEIGHTS: LazyLock<[[i8; 16]; 16]> = LazyLock::new(|| {
-    let mut weights = [[0; 16]; 16];
-    for (last, row) in weights.iter_mut().enumerate().take(N_CLASSES) {
-        for (class, weight) in row.iter_mut().enumerate().take(N_CLASSES) {
-            *weight = weight_of(last as u8, class as u8);
-        }
-    }
-    weights
+    CLASSES_IN_ORDER.map(|last| CLASSES_IN_ORDER.map(|class| weight(last, class)))
 });
 
 /// Sum from which on a line is searched.
 const THRESHOLD: i32 = 8;
 
-fn weight_of(last: u8, class: u8) -> i8 {
-    use Class as C;
-    let is = |at: u8, classes: &[Class]| classes.iter().any(|&class| class as u8 == at);
-    let after_western = is(last, &[C::WesternLetter, C::WesternSign, C::Control]);
-    let after_han = is(last, &[C::Common, C::Rare]);
-    match class {
-        class if is(class, &[C::WesternLetter]) => match last {
-            _ if is(last, &[C::WesternLetter]) => 2,
-            _ if after_western => 4,
-            _ => -1,
-        },
-        class if is(class, &[C::WesternSign]) => match last {
-            _ if is(last, &[C::WesternLetter]) => 4,
-            _ if after_western => 3,
-            _ => 0,
-        },
-        class if is(class, &[C::Control]) => 6,
-        class if is(class, &[C::Common]) => match last {
-            _ if is(last, &[C::Hangul, C::RareHangul, C::HalfwidthKana]) => 2,
-            _ if is(last, &[C::Kana, C::Alphabet]) => -1,
-            _ => -2,
-        },
-        class if is(class, &[C::Rare]) => 3,
-        class if is(class, &[C::Mark]) => -1,
-        class if is(class, &[C::Hangul]) => {
-            if after_han {
-                2
-            } else {
-                -3
-            }
-        }
-        class if is(class, &[C::RareHangul]) => {
-            if after_han {
-                3
-            } else {
-                2
-            }
-        }
-        class if is(class, &[C::Kana]) => {
-            if after_han {
-                0
-            } else {
-                -2
-            }
-        }
-        class if is(class, &[C::HalfwidthKana]) => match last {
-            _ if is(last, &[C::HalfwidthKana]) => 1,
-            _ if after_han => 3,
-            _ => 0,
-        },
-        class if is(class, &[C::Alphabet, C::Odd]) => match last {
-            last if last == class => -3,
-            _ if after_han => 3,
-            _ => 0,
-        },
-        class if is(class, &[C::Unassigned]) => 4,
-        class if is(class, &[C::Lost]) => 1,
-        _ => -2,
+/// Returns what a character of `class` adds behind one of `last`.
+///
+/// Rounded by hand, so that clean text in any language falls and garble of any two encodings rises.
+fn weight(last: Class, class: Class) -> i8 {
+    use Class::*;
+    match (last, class) {
+        (WesternLetter, WesternLetter) => 2,
+        (WesternSign | Control, WesternLetter) => 4,
+        (_, WesternLetter) => -1,
+        (WesternLetter, WesternSign) => 4,
+        (WesternSign | Control, WesternSign) => 3,
+        (_, WesternSign) => 0,
+        (_, Control) => 6,
+
+        (Hangul | RareHangul | HalfwidthKana, Frequent | Common) => 2,
+        (Kana | Alphabet, Frequent) => -1,
+        (_, Frequent) => -2,
+        (Frequent | Common | Rare, Common) => 1,
+        (_, Common) => 0,
+        (_, Rare) => 3,
+        (_, Mark) => -1,
+
+        (Frequent | Common | Rare, Hangul) => 2,
+        (_, Hangul) => -3,
+        (Frequent | Common | Rare, RareHangul) => 3,
+        (_, RareHangul) => 2,
+
+        (Rare, Kana) => 2,
+        (Alphabet | Odd, Kana) => 1,
+        (Frequent | Common, Kana) => 0,
+        (_, Kana) => -2,
+        (HalfwidthKana, HalfwidthKana) => 1,
+        (Frequent | Common | Rare, HalfwidthKana) => 3,
+        (_, HalfwidthKana) => 0,
+
+        (Alphabet, Alphabet) | (Odd, Odd) => -3,
+        (Frequent | Common | Rare, Alphabet | Odd) => 3,
+        (Kana, Alphabet | Odd) => 2,
+        (_, Alphabet | Odd) => 0,
+        (_, Unassigned) => 4,
+        (_, Lost) => 1,
+        (_, Plain) => -2,
     }
 }
 
@@ -141,6 +143,9 @@ static CLASSES: LazyLock<Vec<u8>> = LazyLock::new(|| {
     }
     for c in level(GBK, 0xB0..0xD8, 0xA1..0xFF).into_iter().chain(COMMON_TRADITIONAL.chars()) {
         classes[c as usize] = Class::Common as u8;
+    }
+    for c in FREQUENT.chars() {
+        classes[c as usize] = Class::Frequent as u8;
     }
     classes
 });
@@ -180,9 +185,10 @@ fn class_by_block(c: char) -> Class {
     }
 }
 
-/// Tells whether `c` is a Chinese character that every text is full of.
+/// Tells whether `c` is a Chinese character that is in use.
 pub fn is_common(c: char) -> bool {
-    CLASSES.get(c as usize) == Some(&(Class::Common as u8))
+    let class = CLASSES.get(c as usize).copied().unwrap_or(0);
+    class == Class::Common as u8 || class == Class::Frequent as u8
 }
 
 /// Finds the lines of `text` that look misread, in order, without their ends.
@@ -221,6 +227,12 @@ fn first_suspicion(bytes: &[u8]) -> Option<usize> {
                 // A byte or two of ASCII can be parts of garble, a word is not.
                 let n_ascii = end - at;
                 sum = (sum + 1 - n_ascii.min(4) as i32).max(0);
+                // Korean is written with spaces, and garble that looks like it isn't.
+                let is_hangul =
+                    last == Class::Hangul as usize || last == Class::RareHangul as usize;
+                if n_ascii == 1 && first == b' ' && is_hangul {
+                    sum = (sum - 4).max(0);
+                }
                 if n_ascii > 8 || bytes[at..end].contains(&b'\n') {
                     sum = 0;
                 }
@@ -281,13 +293,19 @@ mod tests {
     }
 
     #[test]
+    fn lists_classes_in_order_and_characters_by_class() {
+        assert!(CLASSES_IN_ORDER.iter().enumerate().all(|(at, class)| *class as usize == at));
+        assert!(FREQUENT.chars().all(|c| forms::is_common(c) && is_common(c)));
+    }
+
+    #[test]
     fn suspects_garble() {
         for garble in [
             "ä¸\u{AD}å›½æ–°é—»",
             "ÖÐ¹úÐÂÎÅ",
             "中国新闻：ä¸\u{AD}å›½",
             "鏂伴椈涓績",
-            "い地チ穝籇",
+            "羆ぇ┬丁矫ネび畉",
             "櫓벌劤匡",
             "ﾖﾐｹ惺ﾂﾎﾅ",
             "笢弊陔恓ㄛ狟煦",

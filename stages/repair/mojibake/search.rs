@@ -22,6 +22,13 @@ pub struct Misreading {
     pub loss: Loss,
 }
 
+impl Misreading {
+    /// Tells whether the two differ in what the decoder did about bytes at most.
+    pub fn has_encodings_of(self, other: Self) -> bool {
+        (self.wrong, self.right) == (other.wrong, other.right)
+    }
+}
+
 /// A stretch of a line that was misread.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stretch {
@@ -39,7 +46,12 @@ pub struct Stretch {
 const WIDTH: usize = 12;
 
 /// Readings kept after each character where bytes were lost.
-const WIDTH_OF_GUESSES: usize = 96;
+const WIDTH_OF_GUESSES: usize = 80;
+
+/// Bytes that are tried for each character of a line before the search is given up, and as many
+/// more for the whole: some milliseconds a character at worst.
+const TRIES_PER_CHAR: usize = 3_000;
+const TRIES_PER_LINE: usize = 100_000;
 
 /// Readings so much less likely than the best, in natural logarithms, are given up.
 const MARGIN: f32 = 25.0;
@@ -75,11 +87,15 @@ struct Step {
 
 /// Finds the likeliest reading of `line`, and returns the stretches that were misread by it.
 ///
-/// Takes time in proportion to the length of the line.
+/// Takes time in proportion to the length of the line; finds nothing where it would take more.
 pub fn search(line: &[char], misreading: Misreading) -> Vec<Stretch> {
     let mut search = Search::new(misreading);
+    let most_tries = TRIES_PER_LINE + TRIES_PER_CHAR * line.len();
     for &c in line {
         search.advance(c);
+        if search.n_tries > most_tries {
+            return Vec::new();
+        }
     }
     let Some(steps) = search.best() else { return Vec::new() };
     stretches(line, &steps, misreading.right)
@@ -95,6 +111,7 @@ struct Search {
     next: Vec<Reading>,
     steps: Vec<Step>,
     floor: f32,
+    n_tries: usize,
 }
 
 /// Parent of the first step.
@@ -123,6 +140,7 @@ impl Search {
             next: Vec::new(),
             steps: Vec::new(),
             floor: f32::NEG_INFINITY,
+            n_tries: 0,
         }
     }
 
@@ -174,6 +192,7 @@ impl Search {
 
     /// Adds the reading in which the next character of the line was misread from `bytes`.
     fn put(&mut self, reading: &Reading, bytes: Bytes, begin: f32, is_guessed: bool) {
+        self.n_tries += 1;
         let Place { mut text, mut partial, given_up, .. } = reading.place;
         let first = bytes.as_slice()[0];
         if given_up.is_some_and(|byte| !self.table.gives_up(self.loss, byte, Some(first))) {
