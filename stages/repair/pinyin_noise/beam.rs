@@ -13,10 +13,13 @@ use std::sync::{LazyLock, OnceLock};
 use hanmill::document::GuessedByte;
 use rustc_hash::FxHashMap;
 
+use super::cache::Cache;
 use super::note::{Kind, Piece, has_tone, piece_at};
 use super::style::Style;
+use super::table::Table;
 use crate::stages::characters::forms::{
-    has_reading, is_han, is_simplified_only, is_traditional, is_variant, readings,
+    has_reading, is_han, is_lost_in_conversion, is_simplified_only, is_traditional, is_variant,
+    readings,
 };
 use crate::stages::characters::gbk::{Gbk, gbk};
 use crate::stages::characters::words::{Context, WordModel, word_model};
@@ -63,14 +66,15 @@ const CHARACTER_LOST: f32 = -10.0;
 const BYTE_LOST: f32 = -1.5;
 /// A full-width form was written as ASCII later.
 const FOLDED: f32 = -1.0;
-/// Two bytes that decode to a private-use character were dropped later.
-const VANISHED: f32 = -0.5;
+/// Two bytes that decode to a private-use character were dropped later. A reward, since the model
+/// takes any text for less likely than it is, and a longer one the more.
+const VANISHED: f32 = 1.0;
 /// A simplified form, which the page had turned into a traditional one.
 const SIMPLIFIED: f32 = -8.0;
-/// A traditional character of the kind that the notes are on; about half of them carry one.
-const WITHOUT_NOTE: f32 = -0.7;
 /// A question mark behind a particle that asks.
 const QUESTION: f32 = 4.0;
+/// A form that conversion from simplified text doesn't write, such as 并 and 曏.
+const LOST_IN_CONVERSION: f32 = -3.0;
 /// A form that traditional text mostly writes otherwise, such as 殻 for 殼.
 const VARIANT: f32 = -2.0;
 
@@ -137,14 +141,49 @@ pub struct State {
     prev: char,
     /// If `prev` is ASCII, the byte ahead of it where that is of a pair; else 0.
     before: u8,
+    /// Whether a note tore the bytes of the open character apart.
+    is_torn: bool,
     /// What the text so far says of the next character.
     context: Context,
+}
+
+/// What the text as a whole tells a search.
+#[derive(Debug)]
+pub struct Clues {
+    /// How the text was treated after the damage.
+    pub style: Style,
+    /// The characters that have notes.
+    pub table: Table,
+    /// The characters that it uses elsewhere.
+    pub cache: Cache,
+}
+
+impl Clues {
+    /// Gathers the clues of `text`.
+    pub fn of(text: &str) -> Self {
+        Self { style: Style::of(text), table: Table::of(text), cache: Cache::of(text) }
+    }
+
+    /// Returns what `c` costs for its form.
+    fn form(&self, c: char) -> f32 {
+        if is_simplified_only(c) {
+            SIMPLIFIED
+        } else if self.cache.holds(c) {
+            0.0
+        } else if is_lost_in_conversion(c) {
+            LOST_IN_CONVERSION
+        } else if is_variant(c) {
+            VARIANT
+        } else {
+            0.0
+        }
+    }
 }
 
 impl State {
     /// Returns the state in which a line begins.
     pub fn start() -> Self {
-        Self { lead: 0, prev: '\0', before: 0, context: WordModel::start() }
+        Self { lead: 0, prev: '\0', before: 0, is_torn: false, context: WordModel::start() }
     }
 
     /// Returns the state behind one more character.
@@ -156,7 +195,7 @@ impl State {
     fn then_scored(self, c: char) -> (Self, f32) {
         let (context, ln_chance) = word_model().next(self.context, c);
         let before = if c.is_ascii() { trail_of(self.prev) } else { 0 };
-        (Self { lead: 0, prev: c, before, context }, ln_chance)
+        (Self { lead: 0, prev: c, before, is_torn: false, context }, ln_chance)
     }
 
     /// Tells whether a note on the last two bytes reads as the character does that they make.
@@ -288,7 +327,8 @@ struct Next {
 
 /// A reading while bytes are fed to it.
 #[derive(Clone, Copy)]
-struct Draft {
+struct Draft<'c> {
+    clues: &'c Clues,
     state: State,
     ln_chance: f32,
     chars: [char; 3],
@@ -296,9 +336,10 @@ struct Draft {
     guesses: Guesses,
 }
 
-impl Draft {
-    fn of(reading: &Reading, extra: f32) -> Self {
+impl<'c> Draft<'c> {
+    fn of(reading: &Reading, extra: f32, clues: &'c Clues) -> Self {
         Self {
+            clues,
             state: reading.state,
             ln_chance: reading.ln_chance + extra,
             chars: ['\0'; 3],
@@ -310,21 +351,17 @@ impl Draft {
     fn emit(mut self, c: char) -> Option<Self> {
         *self.chars.get_mut(self.n_chars)? = c;
         self.n_chars += 1;
-        let prev = self.state.prev;
+        let State { prev, is_torn, .. } = self.state;
         let (state, ln_chance) = self.state.then_scored(c);
         self.state = state;
         self.ln_chance += ln_chance;
-        if is_traditional(c) {
-            self.ln_chance += WITHOUT_NOTE;
+        if let Some(pair) = gbk().encode(c).filter(|_| !is_torn) {
+            self.ln_chance += self.clues.table.without_note(c, pair);
         }
         if c == '？' && matches!(prev, '嗎' | '呢' | '吗') {
             self.ln_chance += QUESTION;
         }
-        if is_simplified_only(c) {
-            self.ln_chance += SIMPLIFIED;
-        } else if is_variant(c) {
-            self.ln_chance += VARIANT;
-        }
+        self.ln_chance += self.clues.form(c) + self.clues.cache.gain(prev, c, ln_chance);
         Some(self)
     }
 
@@ -333,6 +370,8 @@ impl Draft {
         match self.state.lead {
             0 if byte.is_ascii() => self.emit(char::from(byte)),
             0 if Gbk::is_lead(byte) => {
+                let pair = [trail_of(self.state.prev), byte];
+                self.ln_chance += self.clues.table.without_torn_note(pair);
                 self.state.lead = byte;
                 Some(self)
             }
@@ -351,13 +390,27 @@ impl Draft {
         self.feed(byte)
     }
 
+    /// Reads the byte that a torn note is on, behind `last`.
+    fn guess_torn(mut self, last: u8, lost: u8) -> Option<Self> {
+        let table = &self.clues.table;
+        self.ln_chance += table.with_note([last, lost]);
+        if self.state.is_aligned() {
+            self.ln_chance -= table.without_torn_note([trail_of(self.state.prev), lost]);
+            let mut torn = self.guess(lost)?;
+            torn.state.is_torn = true;
+            return Some(torn);
+        }
+        self.state.is_torn = true;
+        self.guess(lost)
+    }
+
     fn guess_all(self, bytes: &[u8]) -> Option<Self> {
         bytes.iter().try_fold(self, |draft, &byte| draft.guess(byte))
     }
 }
 
 impl Next {
-    fn put(&mut self, parent: usize, draft: Option<Draft>) {
+    fn put(&mut self, parent: usize, draft: Option<Draft<'_>>) {
         self.n_tried += 1;
         if let Some(draft) = draft
             && draft.ln_chance >= self.floor
@@ -393,7 +446,7 @@ pub fn search(
     line: &str,
     start: usize,
     state: State,
-    style: Style,
+    clues: &Clues,
     budget: &mut Budget,
 ) -> Result<Option<Solution>, Exhausted> {
     let origin = Reading {
@@ -413,12 +466,12 @@ pub fn search(
             .filter(|_| pieces.len() < MAX_PIECES && (pieces.is_empty() || !in_step));
         let Some(piece) = piece else {
             let last = likeliest_end(readings, end == line.len());
-            return Ok(last.map(|last| trace(&pieces, &steps, last, start, style)));
+            return Ok(last.map(|last| trace(&pieces, &steps, last, start, clues.style)));
         };
         end = piece.span.end;
         let mut next = Next { readings: Vec::new(), floor: f32::NEG_INFINITY, n_tried: 0 };
         for (parent, reading) in readings.iter().enumerate() {
-            extend(&mut next, parent, reading, &piece, &line[end..], style);
+            extend(&mut next, parent, reading, &piece, &line[end..], clues);
         }
         budget.spend(next.n_tried)?;
         pieces.push(piece);
@@ -470,10 +523,10 @@ fn extend(
     reading: &Reading,
     piece: &Piece<'_>,
     ahead: &str,
-    style: Style,
+    clues: &Clues,
 ) {
     let state = reading.state;
-    let draft = |extra| Draft::of(reading, extra);
+    let draft = |extra| Draft::of(reading, extra, clues);
     match piece.kind {
         Kind::Char(c) => {
             match gbk().encode(c) {
@@ -483,14 +536,14 @@ fn extend(
                     if c == '€' && !state.is_aligned() {
                         next.put(parent, draft(0.0).feed(0x80));
                     }
-                    vanish(next, parent, reading, &pair);
+                    vanish(next, parent, reading, &pair, clues);
                 }
                 None if c.is_ascii() => {
                     let byte = c as u8;
                     next.put(parent, draft(0.0).feed(byte));
                     if byte.is_ascii_graphic() && !state.is_aligned() {
                         next.put(parent, draft(FOLDED).feed_all(&[0xA3, byte | 0x80]));
-                        vanish(next, parent, reading, &[byte]);
+                        vanish(next, parent, reading, &[byte], clues);
                     }
                 }
                 None if state.is_aligned() => next.put(parent, draft(0.0).emit(c)),
@@ -500,7 +553,9 @@ fn extend(
         }
         Kind::Note(note) => {
             if state.is_read(note) {
-                next.put(parent, Some(draft(0.0)));
+                let pair = gbk().encode(state.prev).filter(|_| state.is_aligned());
+                let unnoted = pair.map_or(0.0, |pair| clues.table.without_note(state.prev, pair));
+                next.put(parent, Some(draft(-unnoted)));
             } else if state.is_aligned() {
                 next.put_piece(parent, reading, ')', TORN_IS_TEXT);
             } else {
@@ -509,10 +564,10 @@ fn extend(
         }
         Kind::Torn(note) => {
             for lost in lost_bytes(state.last_byte(), note) {
-                next.put(parent, draft(0.0).guess(lost));
+                next.put(parent, draft(0.0).guess_torn(state.last_byte(), lost));
             }
             for lost in lost_bytes(state.last_folded_byte(), note) {
-                next.put(parent, draft(FOLDED).guess(lost));
+                next.put(parent, draft(FOLDED).guess_torn(state.last_folded_byte(), lost));
             }
             if state.is_aligned() {
                 for &pair in pairs_read(note) {
@@ -520,7 +575,7 @@ fn extend(
                 }
                 next.put_piece(parent, reading, ')', TORN_IS_TEXT);
             }
-            vanish_torn(next, parent, reading, note);
+            vanish_torn(next, parent, reading, note, clues);
         }
         Kind::Mark(mark) => {
             if state.is_aligned() {
@@ -530,7 +585,7 @@ fn extend(
                 next.put(parent, draft(FOLDED).feed_all(&[0xA3, 0xBF]));
             }
             if parent < GAP_WIDTH {
-                guess_lead(next, parent, draft(BYTE_LOST), ahead, style);
+                guess_lead(next, parent, draft(BYTE_LOST), ahead);
             }
         }
     }
@@ -538,10 +593,10 @@ fn extend(
 
 /// Adds the readings in which a mark stands for a lead byte, alone or with the ASCII character
 /// that the decoder took along.
-fn guess_lead(next: &mut Next, parent: usize, draft: Draft, ahead: &str, style: Style) {
+fn guess_lead(next: &mut Next, parent: usize, draft: Draft<'_>, ahead: &str) {
     let is_within = !draft.state.is_aligned();
     let cut_tag = is_within && cuts_tag(ahead);
-    let may_stand_alone = style.keeps_ascii || !is_within || ahead.is_empty();
+    let may_stand_alone = draft.clues.style.keeps_ascii || !is_within || ahead.is_empty();
     for lost in Gbk::leads() {
         let whole = draft.guess(lost);
         if may_stand_alone {
@@ -567,7 +622,7 @@ fn cuts_tag(ahead: &str) -> bool {
         && chars.find(|c| !c.is_ascii_alphanumeric()) == Some('>')
 }
 
-impl Draft {
+impl Draft<'_> {
     /// Adds a `<` that the line must have had, so that it costs nothing.
     fn open_tag(mut self) -> Option<Self> {
         if !self.state.is_aligned() {
@@ -582,8 +637,8 @@ impl Draft {
 }
 
 /// Adds the readings in which private-use pairs vanished ahead of the `bytes` of a piece.
-fn vanish(next: &mut Next, parent: usize, reading: &Reading, bytes: &[u8]) {
-    for_each_vanished(next, parent, reading, |next, whole, of_lead| {
+fn vanish(next: &mut Next, parent: usize, reading: &Reading, bytes: &[u8], clues: &Clues) {
+    for_each_vanished(next, parent, reading, clues, |next, whole, of_lead| {
         for &[_, lead] in of_lead {
             next.put(parent, whole.guess(lead).and_then(|draft| draft.feed_all(bytes)));
         }
@@ -591,8 +646,8 @@ fn vanish(next: &mut Next, parent: usize, reading: &Reading, bytes: &[u8]) {
 }
 
 /// Adds the readings in which private-use pairs vanished ahead of a torn note.
-fn vanish_torn(next: &mut Next, parent: usize, reading: &Reading, note: &str) {
-    for_each_vanished(next, parent, reading, |next, whole, of_lead| {
+fn vanish_torn(next: &mut Next, parent: usize, reading: &Reading, note: &str, clues: &Clues) {
+    for_each_vanished(next, parent, reading, clues, |next, whole, of_lead| {
         for pair in pairs_read(note) {
             if of_lead.iter().any(|&[_, lead]| lead == pair[0]) {
                 next.put(parent, whole.guess_all(pair));
@@ -610,14 +665,15 @@ fn for_each_vanished(
     next: &mut Next,
     parent: usize,
     reading: &Reading,
-    mut hand_on: impl FnMut(&mut Next, Draft, &[[u8; 2]]),
+    clues: &Clues,
+    mut hand_on: impl FnMut(&mut Next, Draft<'_>, &[[u8; 2]]),
 ) {
     if reading.state.is_aligned() || parent >= VANISHING_WIDTH {
         return;
     }
-    let mut try_whole = |lost: &[u8], of_lead: &[[u8; 2]]| {
+    let mut try_whole = |vanished: f32, lost: &[u8], of_lead: &[[u8; 2]]| {
         next.n_tried += 1;
-        let whole = Draft::of(reading, VANISHED).guess_all(lost);
+        let whole = Draft::of(reading, vanished, clues).guess_all(lost);
         if let Some(whole) = whole
             && whole.ln_chance >= next.floor + AT_LEAST_TO_COME
         {
@@ -625,12 +681,12 @@ fn for_each_vanished(
         }
     };
     for of_lead in pairs_by_lead() {
-        try_whole(&of_lead[0][..1], of_lead);
+        try_whole(VANISHED, &of_lead[0][..1], of_lead);
     }
     if parent < TWICE_VANISHING_WIDTH {
         for lost in vanishing_twice(reading.state.lead) {
             let of_lead = pairs_by_lead().find(|of_lead| of_lead[0][0] == lost[2]);
-            try_whole(lost, of_lead.unwrap_or_default());
+            try_whole(2.0 * VANISHED, lost, of_lead.unwrap_or_default());
         }
     }
 }

@@ -6,19 +6,21 @@
 //! lands inside a character, and the page reads `獎(jiǎng)?wù)芦@得者` for 獎章獲得者.
 //!
 //! [`note`] cuts a line in pieces, [`gate`] tells noise from writing about the language, and
-//! [`beam`] finds the bytes that were lost.
+//! [`beam`] finds the bytes that were lost, by what [`style`], [`table`] and [`cache`] learn from
+//! the text as a whole.
 
 mod beam;
+mod cache;
 mod gate;
 mod note;
 mod style;
+mod table;
 
 use std::ops::Range;
 
-use beam::{Budget, Exhausted, Mended, State, search};
+use beam::{Budget, Clues, Exhausted, Mended, State, search};
 use gate::Evidence;
 use note::{Kind, Piece, may_hold_notes, piece_at};
-use style::Style;
 
 use hanmill::document::GuessedByte;
 
@@ -81,7 +83,7 @@ impl Damage {
 
 /// Finds what to replace in `text`, in order of the text, without overlap.
 ///
-/// Applied to the result, finds nothing. Every line is taken by itself. Time is linear in the
+/// Applied to the result, finds nothing. Every line is mended by itself, by clues of all. Time is linear in the
 /// length of the text, by the [`Budget`]: a text that takes more work is left alone.
 pub fn find(text: &str, extent: Extent) -> Vec<Fix> {
     if !may_hold_notes(text) {
@@ -115,27 +117,27 @@ fn whole_notes(text: &str) -> Vec<Fix> {
 
 /// Finds all that notes did.
 fn find_all(text: &str, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
-    let mut style = Style::of(text);
+    let mut clues = Clues::of(text);
     for _ in 0..MAX_ROUNDS {
-        let fixes = find_in_lines(text, style, budget)?;
+        let fixes = find_in_lines(text, &clues, budget)?;
         if fixes.is_empty() {
             return Ok(fixes);
         }
         let mended = apply(text, &fixes);
-        // What was put back can turn the balance of styles, where there is little to go by.
-        style = Style::of(&mended);
-        if find_in_lines(&mended, style, budget)?.is_empty() {
+        // What was put back can turn the balance of the clues, where there is little to go by.
+        clues = Clues::of(&mended);
+        if find_in_lines(&mended, &clues, budget)?.is_empty() {
             return Ok(fixes);
         }
     }
     Ok(Vec::new())
 }
 
-fn find_in_lines(text: &str, style: Style, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
+fn find_in_lines(text: &str, clues: &Clues, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
     let mut fixes = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        let found = mend_until_stable(line.strip_suffix('\n').unwrap_or(line), style, budget)?;
+        let found = mend_until_stable(line.strip_suffix('\n').unwrap_or(line), clues, budget)?;
         fixes.extend(
             found
                 .into_iter()
@@ -187,15 +189,19 @@ pub fn apply(text: &str, fixes: &[Fix]) -> String {
 /// Finds what to replace in a line so that nothing is left to replace.
 ///
 /// Leaves a line alone that does not come to rest.
-fn mend_until_stable(line: &str, style: Style, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
-    let fixes = mend(line, style, budget)?;
+fn mend_until_stable(
+    line: &str,
+    clues: &Clues,
+    budget: &mut Budget,
+) -> Result<Vec<Fix>, Exhausted> {
+    let fixes = mend(line, clues, budget)?;
     if fixes.is_empty() {
         return Ok(fixes);
     }
     let first = apply(line, &fixes);
     let mut mended = first.clone();
     for _ in 0..MAX_ROUNDS {
-        let more = mend(&mended, style, budget)?;
+        let more = mend(&mended, clues, budget)?;
         if more.is_empty() {
             return Ok(if mended == first { fixes } else { whole(line, &mended) });
         }
@@ -230,7 +236,7 @@ fn whole(line: &str, mended: &str) -> Vec<Fix> {
 }
 
 /// Finds what to replace in a line, going over it once.
-fn mend(line: &str, style: Style, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
+fn mend(line: &str, clues: &Clues, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
     let mut fixes = Vec::new();
     let (mut at, mut state) = (0, State::start());
     while let Some(piece) = piece_at(line, at) {
@@ -241,7 +247,7 @@ fn mend(line: &str, style: Style, budget: &mut Budget) -> Result<Vec<Fix>, Exhau
                 continue;
             }
             Kind::Torn(_) | Kind::Mark(_) if may_hide_byte(line, &piece, state) => {
-                if let Some(solution) = search(line, piece.span.start, state, style, budget)? {
+                if let Some(solution) = search(line, piece.span.start, state, clues, budget)? {
                     fixes.extend(solution.mended.into_iter().map(Fix::from));
                     (at, state) = (solution.end, solution.state);
                     continue;
@@ -398,6 +404,42 @@ mod tests {
     fn keeps_tags() {
         let cut = "我們(men)進(jìn)入會(huì)議(yì)室。</p>";
         assert_eq!(apply(cut, &find(cut, Extent::Littered)), "我們進入會議室。</p>");
+    }
+
+    #[test]
+    fn puts_back_what_a_decoder_took_along() {
+        // The last byte of 好 took the comma along, and the line goes on in step.
+        for (noisy, whole) in [
+            // The comma; 和 is likelier than 好 where words stand in random order.
+            ("我們(men)覺(jué)得空�xū)夥浅：�交通也方便。", "我們覺得空氣非常和,交通也方便。"),
+            (
+                "花團錦(jǐn)簇,?chàng)e有一番風(fēng)韻;五嫂家的燈",
+                "花團錦簇,別有一番風韻;五嫂家的燈",
+            ),
+        ] {
+            assert_eq!(apply(noisy, &find(noisy, Extent::All)), whole);
+        }
+    }
+
+    #[test]
+    fn strips_whole_notes_only() {
+        for (noisy, stripped) in [
+            ("獎(jiǎng)?wù)芦@得者，汉字「進(jìn)」", "獎?wù)芦@得者，汉字「進」"),
+            ("南瓜N(lóu)號，單(shàn)(dān)，他(tā)，會( huì )", "南瓜N(lóu)號，單，他(tā)，會"),
+        ] {
+            assert_eq!(apply(noisy, &find(noisy, Extent::WholeNotes)), stripped);
+        }
+    }
+
+    #[test]
+    fn comes_to_rest_on_garble() {
+        for text in ["們?cè)獎(jiǎng)?wù)芦@進(jìn)", "們?cè)?wù)", "們?cè)??/p>?國 "]
+        {
+            for extent in [Extent::Littered, Extent::All, Extent::WholeNotes] {
+                let mended = apply(text, &find(text, extent));
+                assert_eq!(find(&mended, extent), [], "{text}");
+            }
+        }
     }
 
     #[test]
