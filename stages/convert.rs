@@ -162,6 +162,12 @@ pub(super) fn simplified_characters(text: &str) -> String {
     OPENCC.t2s(text, false)
 }
 
+/// Returns `text` in traditional characters, by the dictionaries of `s2t`; see
+/// [`simplified_characters`].
+pub(super) fn traditional_characters(text: &str) -> String {
+    OPENCC.s2t(text, false)
+}
+
 fn unpacked() -> String {
     let mut text = String::new();
     GzDecoder::new(PACKED).read_to_string(&mut text).expect("the built-in dictionaries unpack");

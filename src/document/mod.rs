@@ -33,7 +33,8 @@ pub struct Document {
     pub tokens: Vec<Token>,
     /// Keywords, best first.
     pub keywords: Vec<Keyword>,
-    /// What was mended in the text, in order of the text.
+    /// What was mended in the text, in order of the text; of two stages, or two options of one,
+    /// one behind the other.
     pub repairs: Vec<Repair>,
     /// Fields that came in with the document and go out with it unchanged.
     pub fields: Fields,
@@ -379,6 +380,9 @@ pub struct Repair {
     /// The bytes that were lost and had to be guessed, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub guessed: Vec<GuessedByte>,
+    /// How the damage came about, such as `utf-8 read as gbk`, where that was found.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// A byte that was lost, and that a repair put in because it makes the likeliest text.

@@ -6,7 +6,7 @@ use encoding_rs::BIG5;
 use pinyin::{ToPinyin, ToPinyinMulti};
 
 use super::gbk::gbk;
-use crate::stages::convert::simplified_characters;
+use crate::stages::convert::{simplified_characters, traditional_characters};
 
 /// Forms of each character of the Basic Multilingual Plane.
 struct Forms {
@@ -16,6 +16,8 @@ struct Forms {
     simplified_only: Vec<bool>,
     /// Whether the character is Chinese and Big5 lacks it.
     beyond_big5: Vec<bool>,
+    /// Whether conversion to traditional characters changes it where it stands by itself.
+    changes: Vec<bool>,
 }
 
 static FORMS: LazyLock<Forms> = LazyLock::new(|| {
@@ -30,6 +32,10 @@ static FORMS: LazyLock<Forms> = LazyLock::new(|| {
         lines.push('\n');
     }
     let converted = simplified_characters(&lines);
+    let mut changes = vec![false; simplified.len()];
+    for (&c, line) in han.iter().zip(traditional_characters(&lines).lines()) {
+        changes[c as usize] = !line.starts_with(c);
+    }
 
     let mut beyond_big5 = vec![false; simplified.len()];
     for &c in &han {
@@ -47,7 +53,7 @@ static FORMS: LazyLock<Forms> = LazyLock::new(|| {
             simplified_only[form as usize] = beyond_big5[form as usize];
         }
     }
-    Forms { simplified, simplified_only, beyond_big5 }
+    Forms { simplified, simplified_only, beyond_big5, changes }
 });
 
 fn is_in_big5(c: char) -> bool {
@@ -90,6 +96,14 @@ pub fn is_variant(c: char) -> bool {
     FORMS.beyond_big5.get(c as usize).copied().unwrap_or(false)
 }
 
+/// Tells whether conversion to traditional text that goes by single characters writes none, or
+/// hardly any, `c`: it is replaced itself, as 种 is by 種, or its simplified form is kept, as 面 is
+/// where 麵 is meant.
+pub fn is_lost_in_conversion(c: char) -> bool {
+    let changes = |c: char| FORMS.changes.get(c as usize).copied().unwrap_or(false);
+    if is_traditional(c) { !changes(simplified(c)) } else { changes(c) }
+}
+
 /// Iterates over the readings of the simplified form of `c` and of `c`, some of them twice.
 ///
 /// In lower case with tone marks. A neutral tone has no mark: 們 is read `men` and `mén`.
@@ -121,6 +135,9 @@ mod tests {
         assert!(is_traditional('進') && !is_traditional('进') && !is_traditional('步'));
         assert!(is_simplified_only('进') && !is_simplified_only('進') && !is_simplified_only('后'));
         assert!(is_variant('殻') && !is_variant('殼'));
+        assert!(is_lost_in_conversion('种') && is_lost_in_conversion('麵'));
+        assert!(!is_lost_in_conversion('種') && !is_lost_in_conversion('面'));
+        assert!(!is_lost_in_conversion('為') && !is_lost_in_conversion('a'));
         assert!(!is_traditional('a') && !is_simplified_only('😀'));
     }
 

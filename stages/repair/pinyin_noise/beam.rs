@@ -8,16 +8,21 @@
 
 use std::cmp::Ordering;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
+use hanmill::document::GuessedByte;
 use rustc_hash::FxHashMap;
 
+use super::cache::Cache;
 use super::note::{Kind, Piece, has_tone, piece_at};
+use super::style::Style;
+use super::table::Table;
 use crate::stages::characters::forms::{
-    has_reading, is_han, is_simplified_only, is_traditional, is_variant, readings,
+    has_reading, is_han, is_lost_in_conversion, is_simplified_only, is_traditional, is_variant,
+    readings,
 };
 use crate::stages::characters::gbk::{Gbk, gbk};
-use crate::stages::characters::model::char_model;
+use crate::stages::characters::words::{Context, WordModel, word_model};
 
 /// Readings kept after each piece of the line; more than the 126 bytes that a gap can hold.
 const WIDTH: usize = 160;
@@ -34,6 +39,18 @@ const AT_LEAST_TO_COME: f32 = 5.0;
 /// Private-use pairs are looked for only behind so many of the best readings.
 const VANISHING_WIDTH: usize = 4;
 
+/// Two such pairs in a row are looked for only behind so many of them.
+const TWICE_VANISHING_WIDTH: usize = 2;
+
+/// How many words that turned into two such pairs are looked for.
+const MAX_VANISHING_TWICE: usize = 40;
+
+/// Characters of ASCII that a decoder takes along with a lone lead byte.
+const SWALLOWED: &[u8] = b",.!?:;) -\"0123456789";
+
+/// What such a character costs a reading at least.
+const AT_LEAST_SWALLOWED: f32 = 2.0;
+
 /// Bytes for a gap without a note are looked for only behind so many of the best readings.
 const GAP_WIDTH: usize = 24;
 
@@ -49,12 +66,15 @@ const CHARACTER_LOST: f32 = -10.0;
 const BYTE_LOST: f32 = -1.5;
 /// A full-width form was written as ASCII later.
 const FOLDED: f32 = -1.0;
-/// Two bytes that decode to a private-use character were dropped later.
-const VANISHED: f32 = -0.5;
+/// Two bytes that decode to a private-use character were dropped later. A reward, since the model
+/// takes any text for less likely than it is, and a longer one the more.
+const VANISHED: f32 = 1.0;
 /// A simplified form, which the page had turned into a traditional one.
 const SIMPLIFIED: f32 = -8.0;
-/// A traditional character of the kind that the notes are on; about half of them carry one.
-const WITHOUT_NOTE: f32 = -0.7;
+/// A question mark behind a particle that asks.
+const QUESTION: f32 = 4.0;
+/// A form that conversion from simplified text doesn't write, such as 并 and 曏.
+const LOST_IN_CONVERSION: f32 = -3.0;
 /// A form that traditional text mostly writes otherwise, such as 殻 for 殼.
 const VARIANT: f32 = -2.0;
 
@@ -65,6 +85,8 @@ pub struct Mended {
     pub span: Range<usize>,
     /// What stood there before the damage.
     pub after: String,
+    /// The bytes of `after` that the line has lost, in order.
+    pub guessed: Vec<GuessedByte>,
     /// Whether all that was there is a note.
     pub is_note: bool,
 }
@@ -119,17 +141,61 @@ pub struct State {
     prev: char,
     /// If `prev` is ASCII, the byte ahead of it where that is of a pair; else 0.
     before: u8,
+    /// Whether a note tore the bytes of the open character apart.
+    is_torn: bool,
+    /// What the text so far says of the next character.
+    context: Context,
+}
+
+/// What the text as a whole tells a search.
+#[derive(Debug)]
+pub struct Clues {
+    /// How the text was treated after the damage.
+    pub style: Style,
+    /// The characters that have notes.
+    pub table: Table,
+    /// The characters that it uses elsewhere.
+    pub cache: Cache,
+}
+
+impl Clues {
+    /// Gathers the clues of `text`.
+    pub fn of(text: &str) -> Self {
+        Self { style: Style::of(text), table: Table::of(text), cache: Cache::of(text) }
+    }
+
+    /// Returns what `c` costs for its form.
+    fn form(&self, c: char) -> f32 {
+        if is_simplified_only(c) {
+            SIMPLIFIED
+        } else if self.cache.holds(c) {
+            0.0
+        } else if is_lost_in_conversion(c) {
+            LOST_IN_CONVERSION
+        } else if is_variant(c) {
+            VARIANT
+        } else {
+            0.0
+        }
+    }
 }
 
 impl State {
-    /// Returns the state in which a line begins, or goes on where it is in step.
-    pub fn aligned(prev: char) -> Self {
-        Self { lead: 0, prev, before: 0 }
+    /// Returns the state in which a line begins.
+    pub fn start() -> Self {
+        Self { lead: 0, prev: '\0', before: 0, is_torn: false, context: WordModel::start() }
     }
 
     /// Returns the state behind one more character.
     pub fn then(self, c: char) -> Self {
-        Self { lead: 0, prev: c, before: if c.is_ascii() { trail_of(self.prev) } else { 0 } }
+        self.then_scored(c).0
+    }
+
+    /// Returns the state behind one more character, and the natural logarithm of its chance.
+    fn then_scored(self, c: char) -> (Self, f32) {
+        let (context, ln_chance) = word_model().next(self.context, c);
+        let before = if c.is_ascii() { trail_of(self.prev) } else { 0 };
+        (Self { lead: 0, prev: c, before, is_torn: false, context }, ln_chance)
     }
 
     /// Tells whether a note on the last two bytes reads as the character does that they make.
@@ -153,11 +219,22 @@ impl State {
         if self.lead != 0 { self.lead } else { trail_of(self.prev) }
     }
 
+    /// Returns the last byte if the last character is ASCII now and was full-width once, else 0.
+    fn last_folded_byte(self) -> u8 {
+        if self.is_aligned() { trail_if_folded(self.prev) } else { 0 }
+    }
+
     /// Tells whether a torn note can be explained by a byte, or a character, lost ahead of it.
     pub fn may_precede_torn(self, note: &str) -> bool {
         lost_bytes(self.last_byte(), note).next().is_some()
+            || (has_tone(note) && lost_bytes(self.last_folded_byte(), note).next().is_some())
             || (is_han(self.prev) && has_tone(note) && !pairs_read(note).is_empty())
     }
+}
+
+/// Returns the second byte of the full-width form of `c`, or 0 if it has none.
+pub fn trail_if_folded(c: char) -> u8 {
+    if c.is_ascii_graphic() { c as u8 | 0x80 } else { 0 }
 }
 
 /// Returns the second byte of `c`, or 0 if it is not a pair of bytes.
@@ -208,8 +285,36 @@ struct Reading {
     state: State,
     ln_chance: f32,
     emitted: Emitted,
+    guesses: Guesses,
     /// Index in the readings of the piece before.
     parent: usize,
+}
+
+/// The bytes that a reading of one piece guesses.
+#[derive(Debug, Clone, Copy, Default)]
+struct Guesses {
+    bytes: [u8; Guesses::MAX],
+    /// For each byte, how many characters the piece turned into ahead of the byte's own.
+    n_chars: [u8; Guesses::MAX],
+    len: u8,
+}
+
+impl Guesses {
+    /// Two private-use pairs and a byte that a note tells.
+    const MAX: usize = 5;
+
+    fn push(&mut self, byte: u8, n_chars: usize) {
+        let at = usize::from(self.len);
+        self.bytes[at] = byte;
+        self.n_chars[at] = n_chars as u8;
+        self.len += 1;
+    }
+
+    /// Iterates over the bytes, each with the number of characters ahead of its own.
+    fn iter(&self) -> impl Iterator<Item = (u8, usize)> {
+        let n_chars = self.n_chars.iter().map(|&n| usize::from(n));
+        self.bytes.iter().copied().zip(n_chars).take(usize::from(self.len))
+    }
 }
 
 /// Collects the readings of one piece.
@@ -222,36 +327,41 @@ struct Next {
 
 /// A reading while bytes are fed to it.
 #[derive(Clone, Copy)]
-struct Draft {
+struct Draft<'c> {
+    clues: &'c Clues,
     state: State,
     ln_chance: f32,
     chars: [char; 3],
     n_chars: usize,
+    guesses: Guesses,
 }
 
-impl Draft {
-    fn of(reading: &Reading, extra: f32) -> Self {
+impl<'c> Draft<'c> {
+    fn of(reading: &Reading, extra: f32, clues: &'c Clues) -> Self {
         Self {
+            clues,
             state: reading.state,
             ln_chance: reading.ln_chance + extra,
             chars: ['\0'; 3],
             n_chars: 0,
+            guesses: Guesses::default(),
         }
     }
 
     fn emit(mut self, c: char) -> Option<Self> {
         *self.chars.get_mut(self.n_chars)? = c;
         self.n_chars += 1;
-        self.ln_chance += char_model().ln_chance(self.state.prev, c);
-        if is_traditional(c) {
-            self.ln_chance += WITHOUT_NOTE;
+        let State { prev, is_torn, .. } = self.state;
+        let (state, ln_chance) = self.state.then_scored(c);
+        self.state = state;
+        self.ln_chance += ln_chance;
+        if let Some(pair) = gbk().encode(c).filter(|_| !is_torn) {
+            self.ln_chance += self.clues.table.without_note(c, pair);
         }
-        if is_simplified_only(c) {
-            self.ln_chance += SIMPLIFIED;
-        } else if is_variant(c) {
-            self.ln_chance += VARIANT;
+        if c == '？' && matches!(prev, '嗎' | '呢' | '吗') {
+            self.ln_chance += QUESTION;
         }
-        self.state = self.state.then(c);
+        self.ln_chance += self.clues.form(c) + self.clues.cache.gain(prev, c, ln_chance);
         Some(self)
     }
 
@@ -260,6 +370,8 @@ impl Draft {
         match self.state.lead {
             0 if byte.is_ascii() => self.emit(char::from(byte)),
             0 if Gbk::is_lead(byte) => {
+                let pair = [trail_of(self.state.prev), byte];
+                self.ln_chance += self.clues.table.without_torn_note(pair);
                 self.state.lead = byte;
                 Some(self)
             }
@@ -271,19 +383,43 @@ impl Draft {
     fn feed_all(self, bytes: &[u8]) -> Option<Self> {
         bytes.iter().try_fold(self, |draft, &byte| draft.feed(byte))
     }
+
+    /// Reads one more byte, which the line has lost.
+    fn guess(mut self, byte: u8) -> Option<Self> {
+        self.guesses.push(byte, self.n_chars);
+        self.feed(byte)
+    }
+
+    /// Reads the byte that a torn note is on, behind `last`.
+    fn guess_torn(mut self, last: u8, lost: u8) -> Option<Self> {
+        let table = &self.clues.table;
+        self.ln_chance += table.with_note([last, lost]);
+        if self.state.is_aligned() {
+            self.ln_chance -= table.without_torn_note([trail_of(self.state.prev), lost]);
+            let mut torn = self.guess(lost)?;
+            torn.state.is_torn = true;
+            return Some(torn);
+        }
+        self.state.is_torn = true;
+        self.guess(lost)
+    }
+
+    fn guess_all(self, bytes: &[u8]) -> Option<Self> {
+        bytes.iter().try_fold(self, |draft, &byte| draft.guess(byte))
+    }
 }
 
 impl Next {
-    fn put(&mut self, parent: usize, draft: Option<Draft>) {
+    fn put(&mut self, parent: usize, draft: Option<Draft<'_>>) {
         self.n_tried += 1;
         if let Some(draft) = draft
             && draft.ln_chance >= self.floor
         {
             let emitted =
                 if draft.n_chars == 0 { Emitted::Nothing } else { Emitted::Chars(draft.chars) };
-            let Draft { state, ln_chance, .. } = draft;
+            let Draft { state, ln_chance, guesses, .. } = draft;
             self.floor = self.floor.max(ln_chance - MARGIN);
-            self.readings.push(Reading { state, ln_chance, emitted, parent });
+            self.readings.push(Reading { state, ln_chance, emitted, guesses, parent });
         }
     }
 
@@ -293,6 +429,7 @@ impl Next {
             state: from.state.then(prev),
             ln_chance: from.ln_chance + extra,
             emitted: Emitted::Piece,
+            guesses: Guesses::default(),
             parent,
         });
     }
@@ -309,9 +446,16 @@ pub fn search(
     line: &str,
     start: usize,
     state: State,
+    clues: &Clues,
     budget: &mut Budget,
 ) -> Result<Option<Solution>, Exhausted> {
-    let origin = Reading { state, ln_chance: 0.0, emitted: Emitted::Nothing, parent: 0 };
+    let origin = Reading {
+        state,
+        ln_chance: 0.0,
+        emitted: Emitted::Nothing,
+        guesses: Guesses::default(),
+        parent: 0,
+    };
     let mut pieces: Vec<Piece<'_>> = Vec::new();
     let mut steps: Vec<Vec<Reading>> = vec![vec![origin]];
     let mut end = start;
@@ -321,18 +465,38 @@ pub fn search(
         let piece = piece_at(line, end)
             .filter(|_| pieces.len() < MAX_PIECES && (pieces.is_empty() || !in_step));
         let Some(piece) = piece else {
-            // Best first, so this is the likeliest of those that end with a whole character.
-            let last = readings.iter().position(|reading| reading.state.is_aligned());
-            return Ok(last.map(|last| trace(&pieces, &steps, last, start)));
+            let last = likeliest_end(readings, end == line.len());
+            return Ok(last.map(|last| trace(&pieces, &steps, last, start, clues.style)));
         };
         end = piece.span.end;
         let mut next = Next { readings: Vec::new(), floor: f32::NEG_INFINITY, n_tried: 0 };
         for (parent, reading) in readings.iter().enumerate() {
-            extend(&mut next, parent, reading, &piece, &line[end..]);
+            extend(&mut next, parent, reading, &piece, &line[end..], clues);
         }
         budget.spend(next.n_tried)?;
         pieces.push(piece);
         steps.push(prune(next.readings));
+    }
+}
+
+/// Returns the index of the likeliest of the `readings` that end with a whole character.
+fn likeliest_end(readings: &[Reading], ends_line: bool) -> Option<usize> {
+    let ln_chance = |reading: &Reading| {
+        reading.ln_chance + if ends_line { end_of_line(reading.state.prev) } else { 0.0 }
+    };
+    let whole = readings.iter().enumerate().filter(|(_, reading)| reading.state.is_aligned());
+    // Best first, so of equals the first one counts.
+    whole.rev().max_by(|(_, a), (_, b)| ln_chance(a).total_cmp(&ln_chance(b))).map(|(at, _)| at)
+}
+
+/// What it costs a line to end with `last`.
+fn end_of_line(last: char) -> f32 {
+    match last {
+        '。' | '！' | '？' | '…' | '”' | '」' | '』' | '）' | '》' | '；' | '：' => {
+            0.0
+        }
+        '，' | '、' | '（' | '《' | '「' | '『' | '“' => -5.0,
+        _ => -1.5,
     }
 }
 
@@ -353,9 +517,16 @@ fn prune(mut readings: Vec<Reading>) -> Vec<Reading> {
 }
 
 /// Adds what `reading` can become over `piece`, with `ahead` the line behind the piece.
-fn extend(next: &mut Next, parent: usize, reading: &Reading, piece: &Piece<'_>, ahead: &str) {
+fn extend(
+    next: &mut Next,
+    parent: usize,
+    reading: &Reading,
+    piece: &Piece<'_>,
+    ahead: &str,
+    clues: &Clues,
+) {
     let state = reading.state;
-    let draft = |extra| Draft::of(reading, extra);
+    let draft = |extra| Draft::of(reading, extra, clues);
     match piece.kind {
         Kind::Char(c) => {
             match gbk().encode(c) {
@@ -365,14 +536,14 @@ fn extend(next: &mut Next, parent: usize, reading: &Reading, piece: &Piece<'_>, 
                     if c == '€' && !state.is_aligned() {
                         next.put(parent, draft(0.0).feed(0x80));
                     }
-                    vanish(next, parent, reading, &pair);
+                    vanish(next, parent, reading, &pair, clues);
                 }
                 None if c.is_ascii() => {
                     let byte = c as u8;
                     next.put(parent, draft(0.0).feed(byte));
                     if byte.is_ascii_graphic() && !state.is_aligned() {
                         next.put(parent, draft(FOLDED).feed_all(&[0xA3, byte | 0x80]));
-                        vanish(next, parent, reading, &[byte]);
+                        vanish(next, parent, reading, &[byte], clues);
                     }
                 }
                 None if state.is_aligned() => next.put(parent, draft(0.0).emit(c)),
@@ -382,7 +553,9 @@ fn extend(next: &mut Next, parent: usize, reading: &Reading, piece: &Piece<'_>, 
         }
         Kind::Note(note) => {
             if state.is_read(note) {
-                next.put(parent, Some(draft(0.0)));
+                let pair = gbk().encode(state.prev).filter(|_| state.is_aligned());
+                let unnoted = pair.map_or(0.0, |pair| clues.table.without_note(state.prev, pair));
+                next.put(parent, Some(draft(-unnoted)));
             } else if state.is_aligned() {
                 next.put_piece(parent, reading, ')', TORN_IS_TEXT);
             } else {
@@ -391,15 +564,18 @@ fn extend(next: &mut Next, parent: usize, reading: &Reading, piece: &Piece<'_>, 
         }
         Kind::Torn(note) => {
             for lost in lost_bytes(state.last_byte(), note) {
-                next.put(parent, draft(0.0).feed(lost));
+                next.put(parent, draft(0.0).guess_torn(state.last_byte(), lost));
+            }
+            for lost in lost_bytes(state.last_folded_byte(), note) {
+                next.put(parent, draft(FOLDED).guess_torn(state.last_folded_byte(), lost));
             }
             if state.is_aligned() {
                 for &pair in pairs_read(note) {
-                    next.put(parent, draft(CHARACTER_LOST).feed_all(&pair));
+                    next.put(parent, draft(CHARACTER_LOST).guess_all(&pair));
                 }
                 next.put_piece(parent, reading, ')', TORN_IS_TEXT);
             }
-            vanish_torn(next, parent, reading, note);
+            vanish_torn(next, parent, reading, note, clues);
         }
         Kind::Mark(mark) => {
             if state.is_aligned() {
@@ -408,16 +584,32 @@ fn extend(next: &mut Next, parent: usize, reading: &Reading, piece: &Piece<'_>, 
                 // `？` out of step, and folded to ASCII later.
                 next.put(parent, draft(FOLDED).feed_all(&[0xA3, 0xBF]));
             }
-            if parent >= GAP_WIDTH {
-                return;
+            if parent < GAP_WIDTH {
+                guess_lead(next, parent, draft(BYTE_LOST), ahead);
             }
-            let cut_tag = cuts_tag(ahead) && !state.is_aligned();
-            for lost in Gbk::leads() {
-                next.put(parent, draft(BYTE_LOST).feed(lost));
-                if cut_tag {
-                    next.put(parent, draft(BYTE_LOST).feed(lost).and_then(Draft::open_tag));
-                }
+        }
+    }
+}
+
+/// Adds the readings in which a mark stands for a lead byte, alone or with the ASCII character
+/// that the decoder took along.
+fn guess_lead(next: &mut Next, parent: usize, draft: Draft<'_>, ahead: &str) {
+    let is_within = !draft.state.is_aligned();
+    let cut_tag = is_within && cuts_tag(ahead);
+    let may_stand_alone = draft.clues.style.keeps_ascii || !is_within || ahead.is_empty();
+    for lost in Gbk::leads() {
+        let whole = draft.guess(lost);
+        if may_stand_alone {
+            next.put(parent, whole);
+        } else if let Some(whole) = whole
+            && whole.ln_chance >= next.floor + AT_LEAST_SWALLOWED
+        {
+            for &swallowed in SWALLOWED {
+                next.put(parent, whole.guess(swallowed));
             }
+        }
+        if cut_tag {
+            next.put(parent, whole.and_then(Draft::open_tag));
         }
     }
 }
@@ -430,12 +622,13 @@ fn cuts_tag(ahead: &str) -> bool {
         && chars.find(|c| !c.is_ascii_alphanumeric()) == Some('>')
 }
 
-impl Draft {
+impl Draft<'_> {
     /// Adds a `<` that the line must have had, so that it costs nothing.
     fn open_tag(mut self) -> Option<Self> {
         if !self.state.is_aligned() {
             return None;
         }
+        self.guesses.push(b'<', self.n_chars);
         *self.chars.get_mut(self.n_chars)? = '<';
         self.n_chars += 1;
         self.state = self.state.then('<');
@@ -443,21 +636,21 @@ impl Draft {
     }
 }
 
-/// Adds the readings in which a private-use pair vanished ahead of the `bytes` of a piece.
-fn vanish(next: &mut Next, parent: usize, reading: &Reading, bytes: &[u8]) {
-    for_each_vanished(next, parent, reading, |next, whole, of_lead| {
+/// Adds the readings in which private-use pairs vanished ahead of the `bytes` of a piece.
+fn vanish(next: &mut Next, parent: usize, reading: &Reading, bytes: &[u8], clues: &Clues) {
+    for_each_vanished(next, parent, reading, clues, |next, whole, of_lead| {
         for &[_, lead] in of_lead {
-            next.put(parent, whole.feed(lead).and_then(|draft| draft.feed_all(bytes)));
+            next.put(parent, whole.guess(lead).and_then(|draft| draft.feed_all(bytes)));
         }
     });
 }
 
-/// Adds the readings in which a private-use pair vanished ahead of a torn note.
-fn vanish_torn(next: &mut Next, parent: usize, reading: &Reading, note: &str) {
-    for_each_vanished(next, parent, reading, |next, whole, of_lead| {
+/// Adds the readings in which private-use pairs vanished ahead of a torn note.
+fn vanish_torn(next: &mut Next, parent: usize, reading: &Reading, note: &str, clues: &Clues) {
+    for_each_vanished(next, parent, reading, clues, |next, whole, of_lead| {
         for pair in pairs_read(note) {
             if of_lead.iter().any(|&[_, lead]| lead == pair[0]) {
-                next.put(parent, whole.feed_all(pair));
+                next.put(parent, whole.guess_all(pair));
             }
         }
     });
@@ -466,29 +659,91 @@ fn vanish_torn(next: &mut Next, parent: usize, reading: &Reading, note: &str) {
 /// Completes the open character of a reading with the first byte of each private-use pair, and
 /// hands on what comes of it with the pairs of that byte.
 ///
-/// The pair is the second byte of one character and the first of the next.
+/// The pair is the second byte of one character and the first of the next. Behind the best
+/// readings two pairs in a row are looked for, which 政府 turns into.
 fn for_each_vanished(
     next: &mut Next,
     parent: usize,
     reading: &Reading,
-    mut hand_on: impl FnMut(&mut Next, Draft, &[[u8; 2]]),
+    clues: &Clues,
+    mut hand_on: impl FnMut(&mut Next, Draft<'_>, &[[u8; 2]]),
 ) {
     if reading.state.is_aligned() || parent >= VANISHING_WIDTH {
         return;
     }
-    for of_lead in gbk().private_pairs().chunk_by(|a, b| a[0] == b[0]) {
+    let mut try_whole = |vanished: f32, lost: &[u8], of_lead: &[[u8; 2]]| {
         next.n_tried += 1;
-        let whole = Draft::of(reading, VANISHED).feed(of_lead[0][0]);
+        let whole = Draft::of(reading, vanished, clues).guess_all(lost);
         if let Some(whole) = whole
             && whole.ln_chance >= next.floor + AT_LEAST_TO_COME
         {
             hand_on(next, whole, of_lead);
         }
+    };
+    for of_lead in pairs_by_lead() {
+        try_whole(VANISHED, &of_lead[0][..1], of_lead);
+    }
+    if parent < TWICE_VANISHING_WIDTH {
+        for lost in vanishing_twice(reading.state.lead) {
+            let of_lead = pairs_by_lead().find(|of_lead| of_lead[0][0] == lost[2]);
+            try_whole(2.0 * VANISHED, lost, of_lead.unwrap_or_default());
+        }
+    }
+}
+
+/// Iterates over the private-use pairs, those of one lead byte at a time.
+fn pairs_by_lead() -> impl Iterator<Item = &'static [[u8; 2]]> {
+    gbk().private_pairs().chunk_by(|a, b| a[0] == b[0])
+}
+
+/// Returns the bytes behind `lead` that make two characters of which nothing is left out of step:
+/// private-use pairs were in the middle and can be at the end. Likeliest first.
+fn vanishing_twice(lead: u8) -> &'static [[u8; 3]] {
+    static BY_LEAD: [OnceLock<Vec<[u8; 3]>>; 0x100] = [const { OnceLock::new() }; 0x100];
+    BY_LEAD[usize::from(lead)].get_or_init(|| {
+        let mut ranked = Vec::new();
+        for &[first, second] in gbk().private_pairs() {
+            for third in pairs_by_lead().map(|of_lead| of_lead[0][0]) {
+                let chars = (gbk().decode(lead, first), gbk().decode(second, third));
+                if let (Some(one), Some(two)) = chars {
+                    let (context, ln_one) = word_model().next(WordModel::start(), one);
+                    let (_, ln_two) = word_model().next(context, two);
+                    ranked.push((ln_one + ln_two, [first, second, third]));
+                }
+            }
+        }
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        ranked.iter().take(MAX_VANISHING_TWICE).map(|&(_, bytes)| bytes).collect()
+    })
+}
+
+impl Mended {
+    /// Adds what `reading` makes of one more piece.
+    fn add(&mut self, reading: &Reading, style: Style) {
+        let chars = match reading.emitted {
+            Emitted::Chars(chars) => chars,
+            _ => Default::default(),
+        };
+        let mut chars = chars.into_iter().filter(|&c| c != '\0').map(|c| style.write(c));
+        let mut n_added = 0;
+        for (byte, n_chars) in reading.guesses.iter() {
+            self.after.extend(chars.by_ref().take(n_chars - n_added));
+            n_added = n_chars;
+            let offset = u32::try_from(self.after.len()).expect("no line is larger than 4 GiB");
+            self.guessed.push(GuessedByte { offset, byte });
+        }
+        self.after.extend(chars);
     }
 }
 
 /// Follows the reading `last` of the last step back, and gathers where it differs from the line.
-fn trace(pieces: &[Piece<'_>], steps: &[Vec<Reading>], last: usize, start: usize) -> Solution {
+fn trace(
+    pieces: &[Piece<'_>],
+    steps: &[Vec<Reading>],
+    last: usize,
+    start: usize,
+    style: Style,
+) -> Solution {
     let mut path = Vec::with_capacity(pieces.len());
     let mut at = last;
     for step in steps[1..].iter().rev() {
@@ -508,20 +763,23 @@ fn trace(pieces: &[Piece<'_>], steps: &[Vec<Reading>], last: usize, start: usize
         if !(in_step && reading.state.is_aligned() && as_it_stands) {
             if in_step {
                 let is_note = matches!(piece.kind, Kind::Note(_));
-                mended.push(Mended { span: piece.span.clone(), after: String::new(), is_note });
+                mended.push(Mended {
+                    span: piece.span.clone(),
+                    after: String::new(),
+                    guessed: Vec::new(),
+                    is_note,
+                });
             }
             let open =
                 mended.last_mut().expect("a stretch was opened when the line fell out of step");
             open.span.end = piece.span.end;
-            if let Emitted::Chars(chars) = reading.emitted {
-                open.after.extend(chars.iter().filter(|&&c| c != '\0'));
-            }
+            open.add(reading, style);
         }
         in_step = reading.state.is_aligned();
     }
     Solution {
         mended,
         end: pieces.last().map_or(start, |piece| piece.span.end),
-        state: path.last().map_or(State::aligned('\0'), |reading| reading.state),
+        state: path.last().map_or(State::start(), |reading| reading.state),
     }
 }

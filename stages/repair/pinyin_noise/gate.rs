@@ -6,11 +6,12 @@
 
 use rustc_hash::FxHashMap;
 
-use super::beam::{lost_bytes, trail_of};
+use super::beam::{lost_bytes, trail_if_folded, trail_of};
 use super::note::{Kind, has_tone, piece_at, pinyin_words};
 use crate::stages::characters::forms::{
     has_reading, is_common, is_first_reading, is_han, is_simplified_only, is_traditional,
 };
+use crate::stages::characters::words::word_model;
 
 /// Words of people who write about characters. With few notes one of them is enough to let be.
 const ABOUT_LANGUAGE: [&str; 14] = [
@@ -21,21 +22,37 @@ const ABOUT_LANGUAGE: [&str; 14] = [
 /// Notes up to which a text is looked at with more suspicion.
 const FEW: usize = 4;
 
-/// Characters below which a note or two are no sign of a table.
-const ENOUGH: usize = 8;
+/// What the notes of such a text must weigh to be noise. A note on a common character weighs 2.
+const ENOUGH: f32 = 1.5;
 
-/// What speaks for and against noise in one text. All are counts.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+/// Share of a text from which on a character is so common that nobody has to be told how to read
+/// it: some 800 characters.
+const EVERYDAY: f32 = 0.0003;
+
+/// Characters up to which a text may be a word that someone explains.
+const HEADWORD: usize = 2;
+
+/// Characters from which on a text is more than a headword or a name.
+const SENTENCE: usize = 8;
+
+/// Characters behind a torn note that may be out of step, if no stop comes first.
+const OUT_OF_STEP: usize = 12;
+
+/// What speaks for and against noise in one text. All but the weight are counts.
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct Evidence<'t> {
     /// Notes on a traditional character that is read so.
     notes: usize,
     /// Notes with the commonest reading of their character.
     first_readings: usize,
+    /// How much the notes look like those of a table. One weighs 2 on a character that anybody
+    /// can read, less on a rare one, with a rare reading, or with nothing around.
+    weight: f32,
     /// Notes beside a lost byte that makes a character read so.
     torn: usize,
     /// Notes on other or on rare characters, on words, or with another reading than before.
     contrary: usize,
-    /// Notes with no Chinese character on either side.
+    /// Notes with no Chinese character, nor a digit, on either side.
     isolated: usize,
     /// Chinese characters.
     han: usize,
@@ -65,18 +82,29 @@ impl<'t> Evidence<'t> {
             ..Self::default()
         };
         let (mut before, mut prev) = ('\n', '\n');
+        let mut n_out_of_step = 0_usize;
         let mut at = 0;
         while let Some(piece) = piece_at(text, at) {
             at = piece.span.end;
             match piece.kind {
-                Kind::Note(note) => found.note(before, prev, note, text[at..].chars().next()),
+                Kind::Note(note) => {
+                    let contrary = found.contrary;
+                    found.note(before, prev, note, text[at..].chars().next());
+                    if n_out_of_step > 0 {
+                        // What the note is on only looks like a character.
+                        found.contrary = contrary;
+                    }
+                }
                 Kind::Torn(note) => {
-                    if lost_bytes(trail_of(prev), note).next().is_some() {
+                    if tears(prev, note) {
                         found.torn += 1;
+                        n_out_of_step = OUT_OF_STEP;
                     }
                     (before, prev) = (')', ')');
                 }
                 Kind::Char(c) | Kind::Mark(c) => {
+                    let is_stop = c.is_whitespace() || matches!(c, '，' | '。' | ',');
+                    n_out_of_step = if is_stop { 0 } else { n_out_of_step.saturating_sub(1) };
                     found.count(c);
                     if is_han(prev) && pinyin_words(&text[piece.span.start..]).is_some() {
                         found.contrary += 1;
@@ -110,16 +138,22 @@ impl<'t> Evidence<'t> {
             return;
         }
         self.notes += 1;
+        self.weight += weight(noted, note);
         // A table notes what it comes across, mostly common characters; a writer what is rare.
         self.contrary += usize::from(!is_common(noted));
         self.first_readings += usize::from(is_first_reading(noted, note));
-        self.isolated += usize::from(!is_han(before) && !behind.is_some_and(is_han));
+        let runs_on = |c: char| is_han(c) || c.is_ascii_digit();
+        if !runs_on(before) && !behind.is_some_and(runs_on) {
+            self.isolated += 1;
+            self.weight -= 1.5;
+        }
         let uses = self.uses.entry(noted).or_default();
         uses.noted += 1;
         if uses.reading.is_empty() {
             uses.reading = note;
         }
-        self.contrary += usize::from(uses.reading != note);
+        // No table has two readings for a character, so this weighs as much as two other signs.
+        self.contrary += 2 * usize::from(uses.reading != note);
     }
 
     /// Tells whether the notes are noise.
@@ -136,17 +170,41 @@ impl<'t> Evidence<'t> {
             .values()
             .filter(|uses| uses.noted > 0)
             .fold((0, 0), |sum, uses| (sum.0 + uses.noted, sum.1 + uses.total));
-        let by_table = noted * 5 >= total * 3 && self.first_readings * 3 >= self.notes * 2;
+        let by_table =
+            noted * 5 >= total * 3 && (telling <= FEW || self.first_readings * 3 >= self.notes * 2);
         let running = self.isolated * 3 <= telling;
         let undisputed = if telling <= FEW {
-            self.contrary == 0
-                && (self.han >= ENOUGH || self.notes > 2 || self.torn > 0)
-                && (!self.about_language || self.torn > 0)
+            let around = match self.han {
+                ..=HEADWORD => -1.0,
+                SENTENCE.. => 0.5,
+                _ => 0.0,
+            };
+            let against = 2.0 * self.contrary as f32;
+            let enough = self.weight + around - against >= ENOUGH && !self.about_language;
+            enough || self.torn > 0 && self.contrary == 0
         } else {
             self.contrary * 6 <= telling
         };
         traditional && dense && by_table && running && undisputed
     }
+}
+
+/// Tells whether `note` is one that tore a character apart behind `prev`.
+fn tears(prev: char, note: &str) -> bool {
+    let behind = |byte| lost_bytes(byte, note).next().is_some();
+    let is_folded = matches!(prev, ',' | ':' | ';' | '!' | '?' | ')') && has_tone(note);
+    behind(trail_of(prev)) || (is_folded && behind(trail_if_folded(prev)))
+}
+
+/// Returns how much a note that reads as its character does looks like one of a table.
+fn weight(noted: char, note: &str) -> f32 {
+    let common = match noted {
+        _ if word_model().share(noted) >= EVERYDAY => 2.0,
+        _ if is_common(noted) => 1.0,
+        _ => -2.0,
+    };
+    // A writer tells which of two readings is meant.
+    if is_first_reading(noted, note) { common } else { common - 1.5 }
 }
 
 #[cfg(test)]
@@ -165,12 +223,24 @@ mod tests {
         check("我們(men)沿著鐵(tiě)路走，路邊的樹(shù)很綠(lǜ)。", true);
         // The note sits within 們在, and the text breaks right behind it.
         check("孩子們?cè)跇", true);
+        // Short, but anybody can read 學 and 轉.
+        check("四、科學(xué)管理", true);
+        check("7月10日轉(zhuǎn)捕", true);
+        check("深證(zhèng)A股341.81", true);
+        // The comma was full-width when the note was put behind its second byte.
+        check("花團錦簇,?chàng)e有一番風韻", true);
     }
 
     #[test]
     fn lets_writers_about_the_language_be() {
         for text in [
             "他姓鄺(kuàng)。",
+            "學(xué)生",
+            "“為(wéi)什麼(me)”還是“為(wèi)什麼”?",
+            "還(huán)書的人還(hái)沒來。",
+            "龜(qiū)茲國在今天的新疆庫車。",
+            "白(bái)日(rì)依(yī)山(shān)盡(jìn)，黃(huáng)河(hé)入(rù)海(hǎi)流(liú)。",
+            "(1) 電(diàn) (2) 腦(nǎo) (3) 機(jī)",
             "賈(jiǎ)寶玉",
             "鸛(guàn)雀樓\n白日依山盡\n黃河入海流\n更上一層樓\n鄺(kuàng)露\n李鍇(kǎi)\n懨(yān)懨\n饑(jī)",
             "汉字「進(jìn)」读作第四声。",

@@ -6,25 +6,47 @@
 //! lands inside a character, and the page reads `獎(jiǎng)?wù)芦@得者` for 獎章獲得者.
 //!
 //! [`note`] cuts a line in pieces, [`gate`] tells noise from writing about the language, and
-//! [`beam`] finds the bytes that were lost.
+//! [`beam`] finds the bytes that were lost, by what [`style`], [`table`] and [`cache`] learn from
+//! the text as a whole.
 
 mod beam;
+mod cache;
 mod gate;
 mod note;
+mod style;
+mod table;
 
 use std::ops::Range;
 
-use beam::{Budget, Exhausted, Mended, State, search};
+use beam::{Budget, Clues, Exhausted, Mended, State, search};
 use gate::Evidence;
 use note::{Kind, Piece, may_hold_notes, piece_at};
 
+use hanmill::document::GuessedByte;
+
+use crate::stages::characters::forms::{has_reading, is_traditional};
 use crate::stages::characters::gbk::gbk;
+use crate::stages::characters::words::{Context, WordModel, word_model};
 
 /// Times a line is gone over until nothing changes.
 const MAX_ROUNDS: usize = 3;
 
+/// Characters behind a fix that its score looks at.
+const MAX_SCORED_BEHIND: usize = 4;
+
+/// How far to go in undoing damage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All that notes did to texts which are littered with them, and nothing in others.
+    Littered,
+    /// All that notes did, in any text.
+    All,
+    /// Whole notes only, in any text: the bytes that they tore apart are left.
+    WholeNotes,
+}
+
 /// A stretch of a text to replace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fix {
     /// What was wrong with it.
     pub kind: Damage,
@@ -32,6 +54,12 @@ pub struct Fix {
     pub span: Range<usize>,
     /// What belongs there.
     pub after: String,
+    /// Gain in the natural logarithm of the text's chance by the model of words.
+    ///
+    /// Mostly well above zero; a reading that the notes prove may fall below.
+    pub score: f32,
+    /// The bytes in `after` that were lost, in GBK and in order.
+    pub guessed: Vec<GuessedByte>,
 }
 
 /// What the notes did to a stretch of text.
@@ -55,22 +83,61 @@ impl Damage {
 
 /// Finds what to replace in `text`, in order of the text, without overlap.
 ///
-/// With `gated`, only if the text as a whole is littered; else each note on a traditional
-/// character that is read so counts as noise. Applied to the result, finds nothing. Every line is
-/// taken by itself. Time is linear in the length of the text, by the [`Budget`]: a text that takes
-/// more work is left alone.
-pub fn find(text: &str, gated: bool) -> Vec<Fix> {
-    if !may_hold_notes(text) || (gated && !Evidence::of(text).is_noise()) {
+/// Applied to the result, finds nothing. Every line is mended by itself, by clues of all. Time is linear in the
+/// length of the text, by the [`Budget`]: a text that takes more work is left alone.
+pub fn find(text: &str, extent: Extent) -> Vec<Fix> {
+    if !may_hold_notes(text) {
         return Vec::new();
     }
-    find_in_lines(text, &mut Budget::for_text(text.len())).unwrap_or_default()
+    let fixes = match extent {
+        Extent::Littered if !Evidence::of(text).is_noise() => Vec::new(),
+        Extent::Littered | Extent::All => {
+            find_all(text, &mut Budget::for_text(text.len())).unwrap_or_default()
+        }
+        Extent::WholeNotes => whole_notes(text),
+    };
+    scored(text, fixes)
 }
 
-fn find_in_lines(text: &str, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
+/// Finds notes on traditional characters that are read so.
+fn whole_notes(text: &str) -> Vec<Fix> {
+    let mut fixes = Vec::new();
+    let (mut at, mut prev) = (0, '\0');
+    while let Some(piece) = piece_at(text, at) {
+        at = piece.span.end;
+        match piece.kind {
+            Kind::Note(note) if is_traditional(prev) && has_reading(prev, note) => {
+                fixes.push(Fix::note(piece.span));
+            }
+            _ => prev = text[piece.span].chars().next_back().unwrap_or(prev),
+        }
+    }
+    fixes
+}
+
+/// Finds all that notes did.
+fn find_all(text: &str, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
+    let mut clues = Clues::of(text);
+    for _ in 0..MAX_ROUNDS {
+        let fixes = find_in_lines(text, &clues, budget)?;
+        if fixes.is_empty() {
+            return Ok(fixes);
+        }
+        let mended = apply(text, &fixes);
+        // What was put back can turn the balance of the clues, where there is little to go by.
+        clues = Clues::of(&mended);
+        if find_in_lines(&mended, &clues, budget)?.is_empty() {
+            return Ok(fixes);
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn find_in_lines(text: &str, clues: &Clues, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
     let mut fixes = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        let found = mend_until_stable(line.strip_suffix('\n').unwrap_or(line), budget)?;
+        let found = mend_until_stable(line.strip_suffix('\n').unwrap_or(line), clues, budget)?;
         fixes.extend(
             found
                 .into_iter()
@@ -79,6 +146,31 @@ fn find_in_lines(text: &str, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted>
         start += line.len();
     }
     Ok(fixes)
+}
+
+/// Gives each of `fixes` its score: how much likelier the text around it reads.
+fn scored(text: &str, mut fixes: Vec<Fix>) -> Vec<Fix> {
+    let mut context = WordModel::start();
+    let mut kept_to = 0;
+    for fix in &mut fixes {
+        context = reading_on(context, text[kept_to..fix.span.start].chars()).0;
+        let ln_chance = |part: &str| {
+            let behind = text[fix.span.end..].chars().take(MAX_SCORED_BEHIND);
+            reading_on(context, part.chars().chain(behind)).1
+        };
+        fix.score = ln_chance(&fix.after) - ln_chance(&text[fix.span.clone()]);
+        context = reading_on(context, fix.after.chars()).0;
+        kept_to = fix.span.end;
+    }
+    fixes
+}
+
+/// Returns the context behind `chars`, and the natural logarithm of their chance.
+fn reading_on(context: Context, chars: impl Iterator<Item = char>) -> (Context, f32) {
+    chars.fold((context, 0.0), |(context, sum), c| {
+        let (context, ln_chance) = word_model().next(context, c);
+        (context, sum + ln_chance)
+    })
 }
 
 /// Replaces the spans of `fixes` in `text`.
@@ -97,15 +189,19 @@ pub fn apply(text: &str, fixes: &[Fix]) -> String {
 /// Finds what to replace in a line so that nothing is left to replace.
 ///
 /// Leaves a line alone that does not come to rest.
-fn mend_until_stable(line: &str, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
-    let fixes = mend(line, budget)?;
+fn mend_until_stable(
+    line: &str,
+    clues: &Clues,
+    budget: &mut Budget,
+) -> Result<Vec<Fix>, Exhausted> {
+    let fixes = mend(line, clues, budget)?;
     if fixes.is_empty() {
         return Ok(fixes);
     }
     let first = apply(line, &fixes);
     let mut mended = first.clone();
     for _ in 0..MAX_ROUNDS {
-        let more = mend(&mended, budget)?;
+        let more = mend(&mended, clues, budget)?;
         if more.is_empty() {
             return Ok(if mended == first { fixes } else { whole(line, &mended) });
         }
@@ -134,22 +230,24 @@ fn whole(line: &str, mended: &str) -> Vec<Fix> {
         kind: Damage::Misaligned,
         span: head..line.len() - tail,
         after: after[..after.len() - tail].to_owned(),
+        score: 0.0,
+        guessed: Vec::new(),
     }]
 }
 
 /// Finds what to replace in a line, going over it once.
-fn mend(line: &str, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
+fn mend(line: &str, clues: &Clues, budget: &mut Budget) -> Result<Vec<Fix>, Exhausted> {
     let mut fixes = Vec::new();
-    let (mut at, mut state) = (0, State::aligned('\0'));
+    let (mut at, mut state) = (0, State::start());
     while let Some(piece) = piece_at(line, at) {
         at = piece.span.end;
         match piece.kind {
             Kind::Note(note) if state.is_read(note) => {
-                fixes.push(Fix { kind: Damage::Note, span: piece.span, after: String::new() });
+                fixes.push(Fix::note(piece.span));
                 continue;
             }
             Kind::Torn(_) | Kind::Mark(_) if may_hide_byte(line, &piece, state) => {
-                if let Some(solution) = search(line, piece.span.start, state, budget)? {
+                if let Some(solution) = search(line, piece.span.start, state, clues, budget)? {
                     fixes.extend(solution.mended.into_iter().map(Fix::from));
                     (at, state) = (solution.end, solution.state);
                     continue;
@@ -176,17 +274,25 @@ fn may_hide_byte(line: &str, piece: &Piece<'_>, state: State) -> bool {
     }
 }
 
+impl Fix {
+    /// Makes a fix that takes out a note.
+    fn note(span: Range<usize>) -> Self {
+        Self { kind: Damage::Note, span, after: String::new(), score: 0.0, guessed: Vec::new() }
+    }
+}
+
 impl From<Mended> for Fix {
     fn from(mended: Mended) -> Self {
         let kind = if mended.is_note { Damage::Note } else { Damage::Misaligned };
-        Self { kind, span: mended.span, after: mended.after }
+        let Mended { span, after, guessed, .. } = mended;
+        Self { kind, span, after, score: 0.0, guessed }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stages::characters::forms::{self, is_traditional};
+    use crate::stages::characters::forms;
     use crate::stages::characters::gbk::Gbk;
     use proptest::prelude::*;
 
@@ -247,7 +353,7 @@ mod tests {
         for lone in ["?", "\u{FFFD}"] {
             let noisy = litter(text, table, lone);
             assert_ne!(noisy, text);
-            let fixes = find(&noisy, true);
+            let fixes = find(&noisy, Extent::Littered);
             assert_eq!(apply(&noisy, &fixes), text, "from {noisy}\n{fixes:?}");
         }
     }
@@ -283,7 +389,7 @@ mod tests {
     fn restores_a_whole_article() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds/000_106a0ca7130734c8.txt");
         let article = std::fs::read_to_string(path).unwrap();
-        let mended = apply(&article, &find(&article, true));
+        let mended = apply(&article, &find(&article, Extent::Littered));
         for kept in ["五一勞動獎章獲得者", "他們在榮譽面前", "(資料圖)", "6·23風災", "創A”"]
         {
             assert!(mended.contains(kept), "{kept}");
@@ -291,19 +397,55 @@ mod tests {
         assert!(mended.contains("“勞模創新工作室(黨支部)”"));
         assert_eq!(mended.matches('(').count(), 2);
         assert_eq!(mended.matches(['?', '@']).count(), 0);
-        assert_eq!(find(&mended, false), []);
+        assert_eq!(find(&mended, Extent::All), []);
     }
 
     #[test]
     fn keeps_tags() {
         let cut = "我們(men)進(jìn)入會(huì)議(yì)室。</p>";
-        assert_eq!(apply(cut, &find(cut, true)), "我們進入會議室。</p>");
+        assert_eq!(apply(cut, &find(cut, Extent::Littered)), "我們進入會議室。</p>");
+    }
+
+    #[test]
+    fn puts_back_what_a_decoder_took_along() {
+        // The last byte of 好 took the comma along, and the line goes on in step.
+        for (noisy, whole) in [
+            // The comma; 和 is likelier than 好 where words stand in random order.
+            ("我們(men)覺(jué)得空�xū)夥浅：�交通也方便。", "我們覺得空氣非常和,交通也方便。"),
+            (
+                "花團錦(jǐn)簇,?chàng)e有一番風(fēng)韻;五嫂家的燈",
+                "花團錦簇,別有一番風韻;五嫂家的燈",
+            ),
+        ] {
+            assert_eq!(apply(noisy, &find(noisy, Extent::All)), whole);
+        }
+    }
+
+    #[test]
+    fn strips_whole_notes_only() {
+        for (noisy, stripped) in [
+            ("獎(jiǎng)?wù)芦@得者，汉字「進(jìn)」", "獎?wù)芦@得者，汉字「進」"),
+            ("南瓜N(lóu)號，單(shàn)(dān)，他(tā)，會( huì )", "南瓜N(lóu)號，單，他(tā)，會"),
+        ] {
+            assert_eq!(apply(noisy, &find(noisy, Extent::WholeNotes)), stripped);
+        }
+    }
+
+    #[test]
+    fn comes_to_rest_on_garble() {
+        for text in ["們?cè)獎(jiǎng)?wù)芦@進(jìn)", "們?cè)?wù)", "們?cè)??/p>?國 "]
+        {
+            for extent in [Extent::Littered, Extent::All, Extent::WholeNotes] {
+                let mended = apply(text, &find(text, extent));
+                assert_eq!(find(&mended, extent), [], "{text}");
+            }
+        }
     }
 
     #[test]
     fn gives_up_on_a_text_that_takes_too_long() {
         let hostile = "們?cè)".repeat(20_000);
-        assert_eq!(find(&hostile, false), []);
+        assert_eq!(find(&hostile, Extent::All), []);
     }
 
     #[test]
@@ -314,14 +456,17 @@ mod tests {
             "Qué? (a) ¿Cómo está?é) 東京(とうきょう)",
             "대한민국(大韓民國)은 (a)",
         ] {
-            assert_eq!(find(text, true), [], "{text}");
+            assert_eq!(find(text, Extent::Littered), [], "{text}");
         }
     }
 
     #[test]
     fn keeps_the_kept_between_edits() {
         let noisy = "(資料圖)室(黨支部)6·23風(fēng)災(zāi)“創(chuàng)A”會(huì )離開(kāi)了?";
-        assert_eq!(apply(noisy, &find(noisy, true)), "(資料圖)室(黨支部)6·23風災“創A”會離開了?");
+        assert_eq!(
+            apply(noisy, &find(noisy, Extent::Littered)),
+            "(資料圖)室(黨支部)6·23風災“創A”會離開了?"
+        );
     }
 
     fn noise() -> impl Strategy<Value = String> {
@@ -359,17 +504,32 @@ mod tests {
 
     proptest! {
         #[test]
-        fn finds_nothing_in_its_own_output(text in prop_oneof![noise(), any::<String>()], gated: bool) {
-            let fixes = find(&text, gated);
+        fn finds_nothing_in_its_own_output(
+            text in prop_oneof![noise(), any::<String>()],
+            extent in prop::sample::select(&[Extent::Littered, Extent::All, Extent::WholeNotes]),
+        ) {
+            let fixes = find(&text, extent);
             let mended = apply(&text, &fixes);
             prop_assert!(fixes.iter().all(|fix| text[fix.span.clone()] != *fix.after));
-            prop_assert_eq!(find(&mended, gated), []);
+            prop_assert!(fixes.iter().all(|fix| fix.score.is_finite()));
+            prop_assert_eq!(find(&mended, extent), []);
+        }
+
+        #[test]
+        fn every_guessed_byte_is_of_its_character(text in noise()) {
+            for fix in find(&text, Extent::All) {
+                for guess in fix.guessed {
+                    let c = fix.after[guess.offset as usize..].chars().next().unwrap();
+                    let bytes = gbk().encode(c).map_or(vec![c as u8], Vec::from);
+                    prop_assert!(bytes.contains(&guess.byte), "{} {:?}", c, guess);
+                }
+            }
         }
 
         #[test]
         fn leaves_text_without_notes_alone(text in "[一-龥a-z?？()，。 ]{0,60}") {
             prop_assume!(!text.contains(')'));
-            prop_assert_eq!(find(&text, false), []);
+            prop_assert_eq!(find(&text, Extent::All), []);
         }
     }
 }

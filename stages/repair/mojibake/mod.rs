@@ -1,0 +1,338 @@
+//! Undoes mojibake: text that was decoded from another encoding than it was written in.
+//!
+//! 中国 written in UTF-8 and read as windows-1252 is `ä¸­å›½`; turned back into bytes and read as
+//! UTF-8, it is whole again. [`scan`] finds the lines that look misread, [`promise`] the encodings
+//! worth trying, [`search`] the likeliest text, and [`likelihood`] says whether that reads better
+//! than what is there. [`flags`] finds damage that nothing can undo.
+
+mod charset;
+mod flags;
+mod likelihood;
+mod outlook;
+mod promise;
+mod scan;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use charset::Charset;
+use search::{Misreading, Stretch, search};
+
+use crate::stages::characters::forms::is_han;
+
+/// Characters of a line that are searched at once.
+const MAX_PIECE_CHARS: usize = 1024;
+
+/// Times a line is gone over until nothing changes.
+const MAX_ROUNDS: usize = 4;
+
+/// A stretch of a text that was misread, or damage that stays.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fix {
+    /// What was wrong with it.
+    pub kind: Kind,
+    /// Bytes of the text.
+    pub span: Range<usize>,
+    /// What belongs there; what stands there where nothing can be done.
+    pub after: String,
+    /// Natural logarithm of how much likelier that is than what stands there.
+    pub gain: f32,
+    /// Bytes that were lost and guessed, with the offset in `after` of the character of each.
+    pub guessed: Vec<(usize, u8)>,
+    /// How it was misread, such as `utf-8 read as gbk`.
+    pub misreading: String,
+}
+
+/// What happened to a stretch of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It was read in the wrong encoding.
+    Misread,
+    /// It was read in the wrong encoding, and lost bytes by that.
+    MisreadWithLoss,
+    /// Replacement characters were read in the wrong encoding: what they stood for is gone.
+    ReplacementLost,
+    /// Memory that was never written to was read as text.
+    Uninitialized,
+}
+
+impl Kind {
+    /// Returns the kind as the log of repairs names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Misread => "mojibake",
+            Self::MisreadWithLoss => "mojibake_guessed",
+            Self::ReplacementLost => "replacement_loss",
+            Self::Uninitialized => "uninitialized_memory",
+        }
+    }
+}
+
+/// Finds the misread stretches of `text` and the damage that stays, in order, without overlap.
+///
+/// Bytes that were lost are guessed only if `guesses`. Every line is taken by itself, in time
+/// proportional to its length. With the fixes made, there are none left but those that change
+/// nothing.
+pub fn find(text: &str, guesses: bool) -> Vec<Fix> {
+    let mut fixes = Vec::new();
+    for line in scan::suspicious_lines(text) {
+        fixes.extend(mend_until_stable(&text[line.clone()], guesses).into_iter().map(|fix| Fix {
+            span: fix.span.start + line.start..fix.span.end + line.start,
+            ..fix
+        }));
+    }
+    let overlaps = |flag: &Fix| {
+        fixes.iter().any(|fix| fix.span.start < flag.span.end && flag.span.start < fix.span.end)
+    };
+    let flags: Vec<Fix> = flags::find(text).into_iter().filter(|flag| !overlaps(flag)).collect();
+    fixes.extend(flags);
+    fixes.sort_by_key(|fix| fix.span.start);
+    fixes
+}
+
+/// Finds what to replace in a line so that nothing is left to replace.
+///
+/// Leaves a line alone that does not come to rest.
+fn mend_until_stable(line: &str, guesses: bool) -> Vec<Fix> {
+    let mut rounds: Vec<Vec<Fix>> = Vec::new();
+    let mut mended = line.to_owned();
+    loop {
+        let fixes = mend(&mended, guesses);
+        if fixes.is_empty() {
+            return match rounds.len() {
+                0 => Vec::new(),
+                1 => rounds.remove(0),
+                _ => whole(line, &mended, &rounds),
+            };
+        }
+        let is_guessed_before = rounds.iter().flatten().any(|fix| !fix.guessed.is_empty());
+        if rounds.len() == MAX_ROUNDS || is_guessed_before {
+            return Vec::new();
+        }
+        mended = apply(&mended, &fixes);
+        rounds.push(fixes);
+    }
+}
+
+/// Replaces the spans of `fixes` in `text`.
+pub fn apply(text: &str, fixes: &[Fix]) -> String {
+    let mut mended = String::with_capacity(text.len());
+    let mut kept_to = 0;
+    for fix in fixes {
+        mended.push_str(&text[kept_to..fix.span.start]);
+        mended.push_str(&fix.after);
+        kept_to = fix.span.end;
+    }
+    mended.push_str(&text[kept_to..]);
+    mended
+}
+
+/// Returns the one replacement that turns `line` into `mended`, which took several `rounds`.
+fn whole(line: &str, mended: &str, rounds: &[Vec<Fix>]) -> Vec<Fix> {
+    if line == mended {
+        return Vec::new();
+    }
+    let same = |(a, b): &(char, char)| a == b;
+    let head: usize =
+        line.chars().zip(mended.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
+    let (before, after) = (&line[head..], &mended[head..]);
+    let tail: usize = before
+        .chars()
+        .rev()
+        .zip(after.chars().rev())
+        .take_while(same)
+        .map(|(c, _)| c.len_utf8())
+        .sum();
+    let guessed = guessed_in_line(rounds.last().map_or(&[], Vec::as_slice));
+    // A guessed byte may be a part of what reads the same: that is in the log too.
+    let head = guessed.first().map_or(head, |&(at, _)| head.min(at));
+    let tail = guessed.last().map_or(tail, |&(at, _)| {
+        let c = mended[at..].chars().next().map_or(0, char::len_utf8);
+        tail.min(mended.len() - at - c)
+    });
+    if !(line.is_char_boundary(head) && line.is_char_boundary(line.len() - tail)) {
+        return Vec::new();
+    }
+    let mut misreadings: Vec<&str> = Vec::new();
+    for fix in rounds.iter().rev().flatten() {
+        misreadings.push(&fix.misreading);
+    }
+    misreadings.dedup();
+    let (before, after) = (&line[head..line.len() - tail], &mended[head..mended.len() - tail]);
+    vec![Fix {
+        kind: if guessed.is_empty() { Kind::Misread } else { Kind::MisreadWithLoss },
+        span: head..line.len() - tail,
+        gain: likelihood::ln_chance(after) - likelihood::ln_chance(before),
+        after: after.to_owned(),
+        guessed: guessed.into_iter().map(|(at, byte)| (at - head, byte)).collect(),
+        misreading: misreadings.join(", then "),
+    }]
+}
+
+/// Returns the guessed bytes of `fixes` with their offsets in the line that these make.
+fn guessed_in_line(fixes: &[Fix]) -> Vec<(usize, u8)> {
+    let mut guessed = Vec::new();
+    let mut growth = 0_isize;
+    for fix in fixes {
+        let start = fix.span.start.strict_add_signed(growth);
+        guessed.extend(fix.guessed.iter().map(|&(at, byte)| (start + at, byte)));
+        growth += fix.after.len() as isize - fix.span.len() as isize;
+    }
+    guessed
+}
+
+/// Finds what to replace in a line, going over it once.
+fn mend(line: &str, guesses: bool) -> Vec<Fix> {
+    let mut fixes = Vec::new();
+    let mut start = 0;
+    while start < line.len() {
+        let rest = &line[start..];
+        let len = rest.char_indices().nth(MAX_PIECE_CHARS).map_or(rest.len(), |(at, _)| at);
+        let piece = &rest[..len];
+        let mut end = len;
+        if len == line.len() || scan::is_suspicious(piece) {
+            let found = mend_piece(piece, guesses);
+            // A piece may end within a character. What is left of it belongs to the next piece.
+            if let Some(last) =
+                found.last().filter(|last| len < rest.len() && 2 * last.span.end > len)
+            {
+                end = last.span.end;
+            }
+            fixes.extend(
+                found
+                    .into_iter()
+                    .map(|fix| Fix { span: fix.span.start + start..fix.span.end + start, ..fix }),
+            );
+        }
+        start += end;
+    }
+    fixes
+}
+
+/// Finds what to replace in a line or a part of one by the misreading that explains it best.
+fn mend_piece(piece: &str, guesses: bool) -> Vec<Fix> {
+    if !likelihood::is_strange(piece) {
+        return Vec::new();
+    }
+    let line: Vec<char> = piece.chars().collect();
+    let mut best: (f32, Vec<Stretch>, Option<Misreading>) = (0.0, Vec::new(), None);
+    let mut explained_by: Option<Misreading> = None;
+    for misreading in promise::misreadings(&line, guesses) {
+        if explained_by.is_some_and(|known| !known.has_encodings_of(misreading)) {
+            break;
+        }
+        let mut stretches = search(&line, misreading);
+        stretches.retain(|stretch| is_better(&line, stretch, misreading));
+        let gain = stretches.iter().map(|stretch| stretch.gain).sum();
+        if explains(&line, &stretches, misreading, guesses) {
+            explained_by = Some(misreading);
+        }
+        let is_first_explained = explained_by == Some(misreading)
+            && best.2.is_none_or(|known| !known.has_encodings_of(misreading));
+        if gain > best.0 || is_first_explained {
+            best = (gain, stretches, Some(misreading));
+        }
+    }
+    let (_, stretches, Some(misreading)) = best else { return Vec::new() };
+    let mut offsets: Vec<usize> = piece.char_indices().map(|(at, _)| at).collect();
+    offsets.push(piece.len());
+    let fix = |stretch: Stretch| Fix {
+        kind: if stretch.guessed.is_empty() { Kind::Misread } else { Kind::MisreadWithLoss },
+        span: offsets[stretch.span.start]..offsets[stretch.span.end],
+        after: stretch.after,
+        gain: stretch.gain,
+        guessed: stretch.guessed,
+        misreading: format!("{} read as {}", misreading.right.name(), misreading.wrong.name()),
+    };
+    stretches.into_iter().map(fix).collect()
+}
+
+/// Tells whether `stretches` explain `line`, so that no other encodings have to be tried.
+///
+/// Bytes are hardly UTF-8 by chance, whatever else they would make. Otherwise all of the line has
+/// to read like clean text: in the wrong encoding it falls out of step.
+fn explains(line: &[char], stretches: &[Stretch], misreading: Misreading, guesses: bool) -> bool {
+    let n_strange = |chars: &[char]| chars.iter().filter(|c| !c.is_ascii()).count();
+    let n_all = n_strange(line);
+    let n_covered: usize =
+        stretches.iter().map(|stretch| n_strange(&line[stretch.span.clone()])).sum();
+    let may_have_lost = guesses && line.iter().any(|c| matches!(c, '?' | '\u{FFFD}'));
+    if misreading.right == Charset::Utf8 && !may_have_lost {
+        return n_covered >= 4 && 10 * n_covered >= 9 * n_all;
+    }
+    let is_clean = |stretch: &Stretch| {
+        likelihood::ln_chance(&stretch.after) >= CLEAN_MEAN * stretch.after.chars().count() as f32
+    };
+    guesses && n_covered == n_all && stretches.iter().all(is_clean)
+}
+
+/// Natural logarithm of what the chance of a character is in clean text on average, or more.
+const CLEAN_MEAN: f32 = -6.5;
+
+/// Guessed bytes for each character from which on there is more invented than read.
+const MOST_GUESSED: f32 = 0.8;
+
+/// Tells whether what `stretch` says was written reads so much better that it was.
+fn is_better(line: &[char], stretch: &Stretch, misreading: Misreading) -> bool {
+    let n_chars = stretch.after.chars().filter(|c| !c.is_ascii()).count();
+    if n_chars == 0 || stretch.guessed.len() as f32 > MOST_GUESSED * n_chars as f32 {
+        return false;
+    }
+    if !is_of(misreading.right, &stretch.after) {
+        return false;
+    }
+    let ln_chance = likelihood::ln_chance(&stretch.after);
+    let mean = ln_chance / stretch.after.chars().count() as f32;
+    let before = &line[stretch.span.clone()];
+    if misreading.right == Charset::Utf8 && stretch.guessed.is_empty() {
+        // Bytes are hardly UTF-8 by chance, so what comes out may be garble for another round.
+        if misreading.wrong == Charset::Western {
+            let n_controls = before.iter().filter(|c| matches!(c, '\u{80}'..='\u{9F}')).count();
+            return stretch.gain >= 5.0 && (n_chars >= 2 || n_controls > 0 || before.len() >= 3);
+        }
+        // Alphabets take two bytes a letter, as the other encodings do, which fit by chance.
+        let n_narrow = stretch.after.chars().filter(|c| ('\u{80}'..'\u{800}').contains(c)).count();
+        let is_wide = 4 * n_narrow <= n_chars;
+        let least = if is_wide { 4 } else { 10 };
+        if n_chars >= least && stretch.gain >= 4.0 * n_chars as f32 {
+            return true;
+        }
+        if !is_wide {
+            return false;
+        }
+    }
+    let (least_gain, least_mean) = match n_chars {
+        0..4 => (16.0, -6.5),
+        4..8 if misreading.wrong == Charset::Western => (16.0, -8.5),
+        4..8 => (16.0, -7.5),
+        _ => (20.0, -8.5),
+    };
+    stretch.gain >= least_gain && mean >= least_mean
+}
+
+/// Tells whether `text` has the characters that text in an encoding of Chinese, Japanese or Korean has.
+///
+/// Bytes that stand for common Chinese characters stand for other such characters there.
+fn is_of(right: Charset, text: &str) -> bool {
+    let count = |is: fn(char) -> bool| text.chars().filter(|&c| is(c)).count();
+    let n_chars = count(|c| !c.is_ascii());
+    match right {
+        Charset::Utf8 | Charset::Western => true,
+        Charset::Gbk | Charset::Big5 => {
+            let n_marks = count(
+                |c| matches!(c, '\u{FF01}'..='\u{FF5E}' | '\u{2010}'..='\u{2027}' | '、' | '。'),
+            );
+            n_chars > n_marks && 10 * count(is_han) >= 7 * (n_chars - n_marks)
+        }
+        Charset::EucKr => {
+            let n_hangul = count(|c| matches!(c, '\u{AC00}'..='\u{D7A3}'));
+            10 * n_hangul >= 8 * n_chars && 10 * count(likelihood::is_common_hangul) >= 6 * n_hangul
+        }
+        Charset::ShiftJis | Charset::EucJp => {
+            10 * count(|c| matches!(c, '\u{3041}'..='\u{30FF}')) >= 3 * n_chars
+                && count(|c| matches!(c, '\u{FF61}'..='\u{FF9F}')) == 0
+        }
+    }
+}
