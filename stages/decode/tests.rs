@@ -411,11 +411,9 @@ fn only_candidates_are_found() {
 
 #[test]
 fn refuses_what_is_too_doubtful_or_too_damaged() {
-    check_error(
-        "min_confidence: 0.99",
-        &encode("gbk", "今"),
-        "the encoding may be gbk, with a confidence of 0.74; `min_confidence` is 0.99",
-    );
+    let error = run("min_confidence: 0.99", &encode("gbk", "今")).1.unwrap_err().to_string();
+    assert!(error.starts_with("the encoding may be gbk, with a confidence of 0."), "{error}");
+    assert!(error.ends_with("`min_confidence` is 0.99"), "{error}");
     let damaged = [&encode("gbk", "今天的天气很好")[..], b"\xFF"].concat();
     assert!(run("max_malformed_ratio: 0.2", &damaged).1.is_ok());
     check_error(

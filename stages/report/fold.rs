@@ -130,6 +130,8 @@ pub(super) struct RepairExample {
     pub(super) before: String,
     pub(super) after: String,
     pub(super) right: String,
+    /// How the damage came about, where that is known.
+    pub(super) detail: String,
 }
 
 /// What one stage changed.
@@ -148,6 +150,8 @@ pub(super) struct Shown {
     pub(super) encoding: Option<ShownEncoding>,
     pub(super) malformed: u64,
     pub(super) repairs: u64,
+    /// Repairs that changed nothing.
+    pub(super) flagged: u64,
     pub(super) edits: u64,
     /// Characters of the whole text.
     pub(super) characters: u64,
@@ -336,7 +340,7 @@ impl RepairExample {
         let before = clip(&repair.before);
         let after = clip(&repair.after);
         let (left, right) = context(doc, repair).unwrap_or_default();
-        Self { left, before, after, right }
+        Self { left, before, after, right, detail: repair.detail.clone() }
     }
 }
 
@@ -423,11 +427,14 @@ impl Shown {
             confidence_millionths: millionths(encoding.confidence),
         });
         let source = doc.source.to_string();
+        let is_flag = |repair: &&Repair| repair.before == repair.after;
+        let flagged = doc.repairs.iter().filter(is_flag).count() as u64;
         Self {
             source: if source == doc.id { String::new() } else { source },
             encoding,
             malformed: doc.encoding.as_ref().map_or(0, |encoding| encoding.malformed.total),
-            repairs: doc.repairs.len() as u64,
+            repairs: doc.repairs.len() as u64 - flagged,
+            flagged,
             edits: doc.revisions().iter().map(|revision| revision.edits.len() as u64).sum(),
             characters,
             words,

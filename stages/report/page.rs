@@ -145,6 +145,8 @@ struct RepairRow<'a> {
     before: &'a str,
     after: &'a str,
     right: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -343,6 +345,7 @@ fn repairs(seen: &Seen) -> Repairs<'_> {
                     before: &example.before,
                     after: &example.after,
                     right: &example.right,
+                    detail: &example.detail,
                 })
                 .collect(),
         })
@@ -433,6 +436,7 @@ struct PageDocument<'a> {
     encoding: Option<PageEncoding<'a>>,
     malformed: u64,
     repairs: u64,
+    flagged: u64,
     edits: u64,
     characters: u64,
     words: Option<u64>,
@@ -542,6 +546,7 @@ fn page_document<'a>(id: &'a str, shown: &'a Shown, corpus: &[&str]) -> PageDocu
         }),
         malformed: shown.malformed,
         repairs: shown.repairs,
+        flagged: shown.flagged,
         edits: shown.edits,
         characters: shown.characters,
         words: shown.words,
