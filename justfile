@@ -20,7 +20,11 @@ review:
 
 # Measures every stage and the whole run.
 bench *ARGS:
-    cargo bench --bench mill -- {{ARGS}}
+    cargo bench -- {{ARGS}}
+
+# Fuzzes `decode` or `repair` for ten minutes (cargo install cargo-fuzz; needs nightly Rust).
+fuzz TARGET:
+    cargo +nightly fuzz run {{TARGET}} -- -max_total_time=600 -max_len=4096
 
 # Writes the schema that editors use.
 schema:
