@@ -280,12 +280,20 @@ fn is_better(line: &[char], stretch: &Stretch, misreading: Misreading) -> bool {
     if n_chars == 0 || stretch.guessed.len() as f32 > MOST_GUESSED * n_chars as f32 {
         return false;
     }
-    if !is_of(misreading.right, &stretch.after) {
+    if !is_of(misreading.right, &stretch.after) || !may_be_foreign(line, stretch, misreading) {
         return false;
     }
     let ln_chance = likelihood::ln_chance(&stretch.after);
     let mean = ln_chance / stretch.after.chars().count() as f32;
     let before = &line[stretch.span.clone()];
+    let after: Vec<char> = stretch.after.chars().collect();
+    let is_of_pairs = misreading.wrong != Charset::Western;
+    if (is_of_pairs && is_table(before))
+        || is_table(&after)
+        || (n_chars == 1 && mean < RAREST_ALONE)
+    {
+        return false;
+    }
     if misreading.right == Charset::Utf8 && stretch.guessed.is_empty() {
         // Bytes are hardly UTF-8 by chance, so what comes out may be garble for another round.
         if misreading.wrong == Charset::Western {
@@ -295,7 +303,8 @@ fn is_better(line: &[char], stretch: &Stretch, misreading: Misreading) -> bool {
         // Alphabets take two bytes a letter, as the other encodings do, which fit by chance.
         let n_narrow = stretch.after.chars().filter(|c| ('\u{80}'..'\u{800}').contains(c)).count();
         let is_wide = 4 * n_narrow <= n_chars;
-        let least = if is_wide { 4 } else { 10 };
+        let n_letters = after.iter().filter(|c| matches!(c, 'Α'..='ω' | 'Ё'..='ё')).count();
+        let least = if is_wide { 4 } else { 10.max(10 * n_narrow.saturating_sub(n_letters)) };
         if n_chars >= least && stretch.gain >= 4.0 * n_chars as f32 {
             return true;
         }
@@ -310,6 +319,32 @@ fn is_better(line: &[char], stretch: &Stretch, misreading: Misreading) -> bool {
         _ => (20.0, -8.5),
     };
     stretch.gain >= least_gain && mean >= least_mean
+}
+
+/// Natural logarithm of the chance that a character has at least to be restored by itself.
+const RAREST_ALONE: f32 = -9.0;
+
+/// Tells whether `chars` stand in order of their codes, or are all the same, as in a table and in
+/// no text.
+fn is_table(chars: &[char]) -> bool {
+    let in_order = |pair: &&[char]| (0..=16).contains(&(pair[1] as i64 - pair[0] as i64));
+    let n_in_order = chars.windows(2).filter(in_order).count();
+    n_in_order >= 3 && 2 * n_in_order >= chars.len()
+}
+
+/// Tells whether `stretch` is long enough to be Japanese or Korean rather than rare Chinese words.
+///
+/// All pairs of bytes fit both, so that the whole line has to, but for bytes read one by one.
+fn may_be_foreign(line: &[char], stretch: &Stretch, misreading: Misreading) -> bool {
+    let n_strange = |chars: &[char]| chars.iter().filter(|c| !c.is_ascii()).count();
+    let n_chars = n_strange(&line[stretch.span.clone()]);
+    match misreading.right {
+        Charset::EucKr | Charset::ShiftJis | Charset::EucJp => {
+            misreading.wrong == Charset::Western
+                || (n_chars >= 8 && 10 * n_chars >= 9 * n_strange(line))
+        }
+        Charset::Utf8 | Charset::Western | Charset::Gbk | Charset::Big5 => true,
+    }
 }
 
 /// Tells whether `text` has the characters that text in an encoding of Chinese, Japanese or Korean has.

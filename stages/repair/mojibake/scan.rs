@@ -226,7 +226,10 @@ fn first_suspicion(bytes: &[u8]) -> Option<usize> {
                 let end = skip_ascii(bytes, at);
                 // A byte or two of ASCII can be parts of garble, a word is not.
                 let n_ascii = end - at;
-                sum = (sum + 1 - n_ascii.min(4) as i32).max(0);
+                // Question marks may stand for bytes that were lost.
+                if !(n_ascii <= 6 && bytes[at..end].contains(&b'?')) {
+                    sum = (sum + 1 - n_ascii.min(4) as i32).max(0);
+                }
                 // Korean is written with spaces, and garble that looks like it isn't.
                 let is_hangul =
                     last == Class::Hangul as usize || last == Class::RareHangul as usize;
@@ -306,7 +309,7 @@ mod tests {
             "中国新闻：ä¸\u{AD}å›½",
             "鏂伴椈涓績",
             "羆ぇ┬丁矫ネび畉",
-            "櫓벌劤匡",
+            "侶소무鱇혼쾨돨澗흙궐품쾨藤속죄힛냥",
             "ﾖﾐｹ惺ﾂﾎﾅ",
             "笢弊陔恓ㄛ狟煦",
         ] {
