@@ -269,7 +269,8 @@ fn may_hide_byte(line: &str, piece: &Piece<'_>, state: State) -> bool {
     // the byte ahead of it. Elsewhere a question mark is a question mark.
     match piece_at(line, piece.span.end).map(|next| next.kind) {
         Some(Kind::Char(c)) => gbk().encode(c).is_some_and(|[lead, _]| lead == 0xA3),
-        Some(Kind::Mark(_)) => true,
+        // Two question marks are what they are, too.
+        Some(Kind::Mark(next)) => piece.kind != Kind::Mark('?') || next != '?',
         _ => false,
     }
 }
@@ -440,6 +441,12 @@ mod tests {
                 assert_eq!(find(&mended, extent), [], "{text}");
             }
         }
+    }
+
+    #[test]
+    fn keeps_question_marks() {
+        let noisy = "我們(men)進(jìn)去了嗎?? 不知道????我們(men)?";
+        assert_eq!(apply(noisy, &find(noisy, Extent::All)), "我們進去了嗎?? 不知道????我們?");
     }
 
     #[test]
