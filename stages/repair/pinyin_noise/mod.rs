@@ -452,7 +452,7 @@ mod tests {
     #[test]
     fn gives_up_on_a_text_that_takes_too_long() {
         let hostile = "們?cè)".repeat(20_000);
-        assert_eq!(find(&hostile, Extent::All), []);
+        assert_eq!(find_all(&hostile, &mut Budget::for_text(0)), Err(Exhausted));
     }
 
     #[test]
