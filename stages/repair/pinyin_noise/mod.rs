@@ -54,7 +54,7 @@ pub struct Fix {
     pub span: Range<usize>,
     /// What belongs there.
     pub after: String,
-    /// Gain in the natural logarithm of the text's chance by the model of words.
+    /// Gain in the natural logarithm of the text's chance by the model of words, in hundredths.
     ///
     /// Mostly well above zero; a reading that the notes prove may fall below.
     pub score: f32,
@@ -158,7 +158,9 @@ fn scored(text: &str, mut fixes: Vec<Fix>) -> Vec<Fix> {
             let behind = text[fix.span.end..].chars().take(MAX_SCORED_BEHIND);
             reading_on(context, part.chars().chain(behind)).1
         };
-        fix.score = ln_chance(&fix.after) - ln_chance(&text[fix.span.clone()]);
+        let gain = ln_chance(&fix.after) - ln_chance(&text[fix.span.clone()]);
+        // More digits mean nothing, and the last ones differ from one machine to the next.
+        fix.score = (gain * 100.0).round() / 100.0;
         context = reading_on(context, fix.after.chars()).0;
         kept_to = fix.span.end;
     }
