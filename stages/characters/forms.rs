@@ -6,7 +6,7 @@ use encoding_rs::BIG5;
 use pinyin::{ToPinyin, ToPinyinMulti};
 
 use super::gbk::gbk;
-use crate::stages::convert::{simplified_characters, traditional_characters};
+use crate::stages::convert::for_each_character;
 
 /// Forms of each character of the Basic Multilingual Plane.
 struct Forms {
@@ -25,34 +25,31 @@ static FORMS: LazyLock<Forms> = LazyLock::new(|| {
         (0..0x1_0000).map(|code| char::from_u32(code).unwrap_or('\0')).collect();
     let han: Vec<char> = simplified.iter().copied().filter(|&c| is_han(c)).collect();
 
-    // A line a character, so that no phrase of the dictionary spans two of them.
-    let mut lines = String::with_capacity(4 * han.len());
-    for &c in &han {
-        lines.push(c);
-        lines.push('\n');
-    }
-    let converted = simplified_characters(&lines);
-    let mut changes = vec![false; simplified.len()];
-    for (&c, line) in han.iter().zip(traditional_characters(&lines).lines()) {
-        changes[c as usize] = !line.starts_with(c);
-    }
-
     let mut beyond_big5 = vec![false; simplified.len()];
     for &c in &han {
         beyond_big5[c as usize] = !is_in_big5(c);
     }
-    let mut simplified_only = vec![false; simplified.len()];
-    for (&c, line) in han.iter().zip(converted.lines()) {
-        let mut form = line.chars();
-        if let (Some(form), None) = (form.next(), form.next())
-            && form != c
-            && simplified.get(form as usize).is_some()
+    for_each_character(&["TSCharacters", "TSCharactersExt"], |c, form| {
+        if let Some(known) = simplified.get_mut(c as usize)
+            && u16::try_from(form as u32).is_ok()
         {
-            simplified[c as usize] = form;
+            *known = form;
+        }
+    });
+    let mut simplified_only = vec![false; simplified.len()];
+    for &c in &han {
+        let form = simplified[c as usize];
+        if form != c {
             // Many simplified forms are old characters in their own right, such as 后 and 里.
             simplified_only[form as usize] = beyond_big5[form as usize];
         }
     }
+    let mut changes = vec![false; simplified.len()];
+    for_each_character(&["STCharacters"], |c, form| {
+        if let Some(changes) = changes.get_mut(c as usize) {
+            *changes = form != c;
+        }
+    });
     Forms { simplified, simplified_only, beyond_big5, changes }
 });
 
