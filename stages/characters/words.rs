@@ -329,8 +329,8 @@ impl WordModel {
 impl Last {
     fn of(c: char) -> Self {
         match c {
-            '，' | '、' => Self::Comma,
-            '。' | '！' | '？' | '；' => Self::Stop,
+            '，' | '、' | ',' => Self::Comma,
+            '。' | '！' | '？' | '；' | '!' | '?' | ';' | ':' | '：' => Self::Stop,
             _ if c.is_ascii_alphanumeric() => Self::Alphanumeric,
             _ => Self::Other,
         }
@@ -342,7 +342,10 @@ fn other_share(last: Last, c: char) -> f32 {
     // A stop is followed by the end of what it stops, and hardly by another.
     match (last, c) {
         (Last::Stop, '”' | '」' | '』' | '）' | '》') => return 0.02,
-        (Last::Stop | Last::Comma, '。' | '！' | '？' | '；' | '，' | '、') => {
+        (
+            Last::Stop | Last::Comma,
+            '。' | '！' | '？' | '；' | '，' | '、' | '：' | ',' | '.' | '!' | '?' | ';' | ':',
+        ) => {
             return 0.00005;
         }
         _ => {}
