@@ -37,6 +37,39 @@ fn the_table_of_the_seed_is_true() {
     }
 }
 
+/// Runs `stage` on `text`; returns the text that comes out, and whether anything was logged.
+fn repaired(stage: &str, text: &str) -> (String, bool) {
+    let registry = hanmill::stages::registry();
+    let stages = config::check_stages(&["decode".to_owned(), stage.to_owned()], &registry).unwrap();
+    let mut worker = Worker::new(&stages);
+    let mut doc = Document::from_text("row", text);
+    worker.step(1, &stages[1], &mut doc).unwrap();
+    (doc.text().to_owned(), !doc.repairs.is_empty())
+}
+
+#[test]
+fn damage_is_repaired_as_its_page_says() {
+    let page = include_str!("../docs/repair.md");
+    let mut n_rows = 0;
+    for row in page.lines().skip_while(|line| !line.starts_with("| what you see")).skip(2) {
+        let cells: Vec<&str> = row.split(" | ").map(|cell| cell.trim_matches(['|', ' '])).collect();
+        let &[before, after, _, option, _] = &cells[..] else { break };
+        let (before, after) = (before.trim_matches('`'), after.trim_matches('`'));
+        let stage = match option.trim_matches('`') {
+            "flagged" | "left alone" => "repair: {mojibake: lossy}".to_owned(),
+            option => format!("repair: {{{option}}}"),
+        };
+        let (text, is_logged) = repaired(&stage, before);
+        assert_eq!(text, after, "{row}");
+        assert_eq!(is_logged, option != "left alone", "{row}");
+        if option == "`mojibake: lossy`" {
+            assert_ne!(repaired("repair", before).0, after, "`safe` would do: {row}");
+        }
+        n_rows += 1;
+    }
+    assert_eq!(n_rows, 19);
+}
+
 #[test]
 fn the_recipe_is_sound() {
     for readme in [ENGLISH, CHINESE] {
