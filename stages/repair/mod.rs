@@ -5,10 +5,11 @@
 //!
 //! What it has to know of characters is in `stages/characters`, which other stages ask too.
 
+mod log;
 mod mojibake;
 mod pinyin_noise;
 
-use hanmill::document::{self, Document, Edits, GuessedByte};
+use hanmill::document::{self, Document, GuessedByte};
 use hanmill::stage::{
     BuildContext, Built, ConfigError, DocumentError, Layer, Scratch, Stage, StageConfig, Verdict,
 };
@@ -80,45 +81,47 @@ struct Mender {
 
 impl Stage for Mender {
     fn process(&self, doc: &mut Document, _: &mut Scratch) -> Result<Verdict, DocumentError> {
-        let edits = undo_mojibake(doc, self.mojibake);
-        let n_repairs = doc.repairs.len();
-        let fixes = match self.pinyin_noise {
-            PinyinNoise::Auto | PinyinNoise::Flag => find(doc.text(), Extent::Littered),
-            PinyinNoise::Strip => find(doc.text(), Extent::WholeNotes),
-            PinyinNoise::Invert => find(doc.text(), Extent::All),
-            PinyinNoise::Off => Vec::new(),
-        };
-        if self.pinyin_noise == PinyinNoise::Flag {
-            flag(doc, &fixes);
+        let misread = self.find_mojibake(doc.text());
+        let noisy = if misread.is_empty() {
+            self.find_pinyin_noise(doc.text())
         } else {
-            replace(doc, &fixes);
+            self.find_pinyin_noise(&log::apply(doc.text(), &misread))
+        };
+        let repairs = log::join(doc.text(), misread, noisy);
+        let edits = log::edits(&repairs);
+        if !edits.is_empty() {
+            let mended = log::apply(doc.text(), &repairs);
+            doc.revise(Repair::NAME, mended, edits);
         }
-        for repair in &mut doc.repairs[n_repairs..] {
-            let span = edits.to_old(repair.start as usize..repair.end as usize);
-            (repair.start, repair.end) = (offset(span.start), offset(span.end));
-        }
+        doc.repairs.extend(repairs);
         Ok(Verdict::Keep)
     }
 }
 
-/// Undoes mojibake, logs it, and returns what it changed.
-fn undo_mojibake(doc: &mut Document, mode: Mojibake) -> Edits {
-    let mut edits = Edits::default();
-    if mode == Mojibake::Off {
-        return edits;
+impl Mender {
+    fn find_mojibake(&self, text: &str) -> Vec<document::Repair> {
+        if self.mojibake == Mojibake::Off {
+            return Vec::new();
+        }
+        let fixes = mojibake::find(text, self.mojibake == Mojibake::Lossy);
+        fixes.into_iter().map(|fix| logged_mojibake(text, fix)).collect()
     }
-    let fixes = mojibake::find(doc.text(), mode == Mojibake::Lossy);
-    if fixes.is_empty() {
-        return edits;
+
+    fn find_pinyin_noise(&self, text: &str) -> Vec<document::Repair> {
+        let extent = match self.pinyin_noise {
+            PinyinNoise::Auto | PinyinNoise::Flag => Extent::Littered,
+            PinyinNoise::Strip => Extent::WholeNotes,
+            PinyinNoise::Invert => Extent::All,
+            PinyinNoise::Off => return Vec::new(),
+        };
+        let fixes = find(text, extent);
+        let logged = fixes.into_iter().map(|fix| logged(text, fix));
+        if self.pinyin_noise == PinyinNoise::Flag {
+            logged.map(unchanged).collect()
+        } else {
+            logged.collect()
+        }
     }
-    for fix in fixes.iter().filter(|fix| doc.text()[fix.span.clone()] != *fix.after) {
-        edits.push(fix.span.clone(), fix.after.len());
-    }
-    let mended = mojibake::apply(doc.text(), &fixes);
-    let log: Vec<_> = fixes.into_iter().map(|fix| logged_mojibake(doc.text(), fix)).collect();
-    doc.repairs.extend(log);
-    doc.revise(Repair::NAME, mended, edits.clone());
-    edits
 }
 
 fn logged_mojibake(text: &str, fix: mojibake::Fix) -> document::Repair {
@@ -139,41 +142,20 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).expect("no document is larger than 4 GiB")
 }
 
-/// Replaces what `fixes` say and logs it.
-fn replace(doc: &mut Document, fixes: &[Fix]) {
-    if fixes.is_empty() {
-        return;
-    }
-    let mut edits = Edits::default();
-    for fix in fixes {
-        edits.push(fix.span.clone(), fix.after.len());
-    }
-    let log: Vec<_> = fixes.iter().map(|fix| logged(doc.text(), fix)).collect();
-    let mended = pinyin_noise::apply(doc.text(), fixes);
-    doc.repairs.extend(log);
-    doc.revise(Repair::NAME, mended, edits);
+/// Turns a repair into one that changes nothing: `after` is `before`.
+fn unchanged(repair: document::Repair) -> document::Repair {
+    document::Repair { after: repair.before.clone(), guessed: Vec::new(), ..repair }
 }
 
-/// Logs what `fixes` say as repairs that changed nothing: `after` is `before`.
-fn flag(doc: &mut Document, fixes: &[Fix]) {
-    let unchanged = |repair: document::Repair| document::Repair {
-        after: repair.before.clone(),
-        guessed: Vec::new(),
-        ..repair
-    };
-    let log: Vec<_> = fixes.iter().map(|fix| unchanged(logged(doc.text(), fix))).collect();
-    doc.repairs.extend(log);
-}
-
-fn logged(text: &str, fix: &Fix) -> document::Repair {
+fn logged(text: &str, fix: Fix) -> document::Repair {
     document::Repair {
         kind: fix.kind.name(),
         start: offset(fix.span.start),
         end: offset(fix.span.end),
-        before: text[fix.span.clone()].to_owned(),
-        after: fix.after.clone(),
+        before: text[fix.span].to_owned(),
+        after: fix.after,
         score: fix.score,
-        guessed: fix.guessed.clone(),
+        guessed: fix.guessed,
         detail: String::new(),
     }
 }
@@ -325,6 +307,42 @@ mod tests {
             let again = run(&format!("{{mojibake: off, pinyin_noise: {option}}}"), doc.text());
             prop_assert_eq!(again.text(), doc.text());
         }
+    }
+
+    proptest! {
+        #[test]
+        fn the_log_undoes_both(
+            mojibake in prop::sample::select(&["safe", "lossy"]),
+            pinyin in prop::sample::select(&["auto", "flag", "strip", "invert"]),
+            pieces in prop::collection::vec(
+                prop::sample::select(&[
+                    NOISY, "進(jìn)", "們?cè)", "?", "芦@", "國", "\n", "，",
+                    "ä¸\u{AD}å›½æ–°é—»", "è¿›(jìn)", "é€²(jÃ¬n)æ\u{AD}¥", "鏂伴椈涓績", "ÖÐ¹úÐÂÎÅ", "\u{FFFD}", "锟斤拷",
+                ]),
+                0..20,
+            ),
+        ) {
+            let text = pieces.concat();
+            let doc = run(&format!("{{mojibake: {mojibake}, pinyin_noise: {pinyin}}}"), &text);
+            for repair in &doc.repairs {
+                prop_assert_eq!(&text[repair.start as usize..repair.end as usize], &repair.before);
+                for guess in &repair.guessed {
+                    prop_assert!(repair.after.is_char_boundary(guess.offset as usize));
+                }
+            }
+            prop_assert_eq!(undone(&doc), text);
+        }
+    }
+
+    #[test]
+    fn noise_within_mojibake_is_told_as_one_repair() {
+        let noisy = "我們(men)走進(jìn)了工廠(chǎng)，開(kāi)始了勞動(dòng)。";
+        let misread: String = noisy.bytes().map(char::from).collect();
+        let doc = run("{}", &misread);
+        assert_eq!(doc.text(), "我們走進了工廠，開始了勞動。");
+        assert_eq!(doc.repairs.len(), 1);
+        assert_eq!(doc.repairs[0].kind, "mojibake");
+        assert_eq!(undone(&doc), misread);
     }
 
     #[test]
