@@ -48,6 +48,9 @@ const MAX_VANISHING_TWICE: usize = 40;
 /// Characters of ASCII that a decoder takes along with a lone lead byte.
 const SWALLOWED: &[u8] = b",.!?:;) -\"0123456789";
 
+/// First byte of the full-width forms of ASCII in GBK.
+const FULL_WIDTH_LEAD: u8 = 0xA3;
+
 /// What such a character costs a reading at least.
 const AT_LEAST_SWALLOWED: f32 = 2.0;
 
@@ -596,7 +599,14 @@ fn extend(
 fn guess_lead(next: &mut Next, parent: usize, draft: Draft<'_>, ahead: &str) {
     let is_within = !draft.state.is_aligned();
     let cut_tag = is_within && cuts_tag(ahead);
-    let may_stand_alone = draft.clues.style.keeps_ascii || !is_within || ahead.is_empty();
+    // Some decoders gave up the byte ahead of a full-width form and kept the form.
+    let is_ahead_of_form = ahead
+        .chars()
+        .next()
+        .and_then(|c| gbk().encode(c))
+        .is_some_and(|[lead, _]| lead == FULL_WIDTH_LEAD);
+    let may_stand_alone =
+        draft.clues.style.keeps_ascii || !is_within || ahead.is_empty() || is_ahead_of_form;
     for lost in Gbk::leads() {
         let whole = draft.guess(lost);
         if may_stand_alone {

@@ -271,8 +271,12 @@ fn may_hide_byte(line: &str, piece: &Piece<'_>, state: State) -> bool {
     // the byte ahead of it. Elsewhere a question mark is a question mark.
     match piece_at(line, piece.span.end).map(|next| next.kind) {
         Some(Kind::Char(c)) => gbk().encode(c).is_some_and(|[lead, _]| lead == 0xA3),
-        // Two question marks are what they are, too.
-        Some(Kind::Mark(next)) => piece.kind != Kind::Mark('?') || next != '?',
+        // So are several, unless they are two and the text goes on behind them.
+        Some(Kind::Mark('?')) if piece.kind == Kind::Mark('?') => {
+            let behind = line[piece.span.end + 1..].chars().next();
+            behind.is_some_and(|c| !c.is_ascii() && !line[..piece.span.start].ends_with('?'))
+        }
+        Some(Kind::Mark(_)) => true,
         _ => false,
     }
 }
