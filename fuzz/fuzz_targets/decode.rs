@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 
 const OPTIONS: [&str; 8] = [
     "{}",
-    "{encoding: gb18030, big5_variant: uao}",
+    "{encoding: big5, big5_variant: uao}",
     "{encoding: euc-tw}",
     "{encoding: hz-gb-2312}",
     "{encoding: iso-2022-cn}",

@@ -67,8 +67,9 @@ fn line(worker: &mut Worker, stages: &[PipelineStage], path: &Path) -> Result<St
     let shown = shown.replace(['\t', '\n', '\r'], " ");
     Ok(match (result, &doc.encoding) {
         (Ok(_), Some(encoding)) => {
-            // Rounded down, so that only certainty is 1.00.
-            let confidence = (encoding.confidence * 100.0).floor() / 100.0;
+            // Only certainty is 1.00.
+            let confidence =
+                if encoding.confidence < 1.0 { encoding.confidence.min(0.99) } else { 1.0 };
             format!("{shown}\t{}\t{confidence:.2}\t{}", encoding.name, encoding.method)
         }
         (Ok(_), None) => format!("{shown}\tunknown\t0.00\tnot told"),

@@ -151,7 +151,8 @@ impl Snapshot {
 fn particulars(encoding: &Encoding) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(second) = &encoding.runner_up {
-        lines.push(format!("next best: {}, {:.0} behind", second.name, second.margin));
+        let place = if second.margin < 0.0 { "likelier, but no candidate" } else { "next best" };
+        lines.push(format!("{place}: {}, by {:.0}", second.name, second.margin.abs()));
     }
     if let Some(declared) = encoding.declared.as_ref().filter(|declared| declared.is_wrong) {
         lines.push(format!("the document itself says {}", declared.name));

@@ -33,8 +33,8 @@ pub struct Document {
     pub tokens: Vec<Token>,
     /// Keywords, best first.
     pub keywords: Vec<Keyword>,
-    /// What was mended in the text, in order of the text; of two stages, or two options of one,
-    /// one behind the other.
+    /// What was mended in the text, in order of the text; of two stages, those of the one behind
+    /// those of the other.
     pub repairs: Vec<Repair>,
     /// Fields that came in with the document and go out with it unchanged.
     pub fields: Fields,

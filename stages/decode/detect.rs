@@ -251,7 +251,7 @@ fn uncut(bytes: &[u8]) -> &[u8] {
 
 /// Recognizes UTF-16 and UTF-32 without a mark.
 fn by_width(bytes: &[u8], settings: &Settings, has_nul: bool) -> Option<Detection> {
-    if has_nul && let Some(codec) = wide::utf_32(bytes) {
+    if has_nul && let Some(codec) = wide::utf_32(bytes).filter(|&codec| settings.allows(codec)) {
         return Some(Detection::new(codec, 0.98, "utf-32"));
     }
     let wide = wide::utf_16(bytes).filter(|wide| settings.allows(wide.codec))?;
@@ -269,9 +269,10 @@ fn by_seven_bits(bytes: &[u8], settings: &Settings) -> Option<Detection> {
     if !bytes.is_ascii() {
         return None;
     }
-    let found =
-        |codec: Codec| settings.allows(codec).then(|| Detection::new(codec, 0.95, "escape"));
-    let has = |sequence: &[u8]| memchr::memmem::find(bytes, sequence).is_some();
+    let found = |codec: Codec| Some(Detection::new(codec, 0.95, "escape"));
+    let may_be = |codec: Codec, mark: &[u8]| {
+        settings.allows(codec) && memchr::memmem::find(bytes, mark).is_some()
+    };
     if memchr::memchr(0x1B, bytes).is_some() {
         let jp = Codec::Whatwg(encoding_rs::ISO_2022_JP);
         for (designation, codec) in [
@@ -280,19 +281,19 @@ fn by_seven_bits(bytes: &[u8], settings: &Settings) -> Option<Detection> {
             (b"\x1b$)G", Codec::Iso2022Cn),
             (b"\x1b$", jp),
         ] {
-            if has(designation) && is_mostly_well_formed(codec, bytes) {
+            if may_be(codec, designation) && is_well_formed_escape(codec, bytes) {
                 return found(codec);
             }
         }
     }
-    if has(b"~{") && weigh::is_hz(bytes) {
+    if may_be(Codec::Hz, b"~{") && weigh::is_hz(bytes) {
         return found(Codec::Hz);
     }
     Some(Detection::new(Codec::UTF_8, 1.0, "ascii"))
 }
 
 /// Tells whether a file in `codec` has no malformed sequence, but for one at the end.
-fn is_mostly_well_formed(codec: Codec, bytes: &[u8]) -> bool {
+fn is_well_formed_escape(codec: Codec, bytes: &[u8]) -> bool {
     let text = codec.decode_sample(bytes);
     let mut malformed = text.match_indices(char::REPLACEMENT_CHARACTER);
     !text.is_ascii()
@@ -313,7 +314,8 @@ fn mostly_utf8(bytes: &[u8]) -> Option<Detection> {
     // One in seven characters of GBK is a well-formed sequence of two bytes by chance, but hardly
     // ever one of three, such as a Chinese character takes.
     let found = (share >= 0.75 && n_wide >= 8) || (n_wide >= 4 && n_wide > n_malformed);
-    found.then(|| Detection::new(Codec::UTF_8, share, "mostly-utf-8"))
+    // Never as sure as of UTF-8 without damage.
+    found.then(|| Detection::new(Codec::UTF_8, share.min(0.98), "mostly-utf-8"))
 }
 
 /// Iterates over windows of `bytes` from its start to its end, or over all of it where that is little:
@@ -354,6 +356,13 @@ fn by_weight(
         // Letters in single bytes are hardly ever well-formed UTF-8.
         ranked.retain(|weighed| !weighed.codec.is_single_byte());
     }
+    // Which alphabet it is says chardetng, unless the user says it.
+    if let Some(&own) = settings.candidates.iter().find(|candidate| candidate.is_single_byte()) {
+        let single_bytes = ranked.iter_mut().filter(|weighed| weighed.codec.is_single_byte());
+        single_bytes
+            .filter(|weighed| !settings.allows(weighed.codec))
+            .for_each(|one| one.codec = own);
+    }
     // What may not be found still counts against what may.
     let Some(best) = ranked.iter().find(|weighed| settings.allows(weighed.codec)).copied() else {
         let codec = settings.candidates.first().copied().unwrap_or(Codec::UTF_8);
@@ -377,8 +386,7 @@ fn by_weight(
 /// it, so a margin says less than it seems to.
 fn confidence(margin: f32) -> f64 {
     const WORTH: f64 = 0.35;
-    let odds = (f64::from(margin) * WORTH).exp();
-    (odds / (1.0 + odds)).min(0.9999)
+    (1.0 / (1.0 + (f64::from(margin) * -WORTH).exp())).min(0.9999)
 }
 
 /// Tells whether GBK text has a sequence that only GB18030 knows: in GBK, a single byte beyond ASCII

@@ -15,7 +15,7 @@
 //! | `ascii` | ASCII bytes only; called UTF-8, which reads them the same | 1.0 |
 //! | `utf-8` | well-formed UTF-8, but for a character that was cut off at either end | 0.99 |
 //! | `mostly-utf-8` | non-ASCII sequences are mostly well-formed UTF-8 | their share |
-//! | `detected` | the encoding in which the bytes are the likeliest text | by the margin |
+//! | `detected` | the encoding in which the bytes are the likeliest text; also where a few bytes are UTF-8, perhaps by chance | by the margin |
 //! | `forced` | the option `encoding` | 1.0 |
 //!
 //! What none of it explains, such as an image or an archive, is not text, and the document fails.
@@ -110,7 +110,7 @@ pub enum OnMalformed {
 #[serde(rename_all = "lowercase")]
 pub enum Big5Variant {
     /// Those of Hong Kong, or of Taiwan's bulletin boards, whichever makes the likelier text of a
-    /// document.
+    /// document; those of Hong Kong where `encoding` says Big5.
     #[default]
     Auto,
     /// Those of Hong Kong (HKSCS), as browsers have it.
@@ -190,8 +190,9 @@ impl Stage for Decoder {
             None => detect(&doc.raw, &self.settings),
         }
         .map_err(|reason| DocumentError::new(reason.to_string()))?;
-        if found.codec == Codec::BIG5 && self.forced.is_none() {
+        if found.codec == Codec::BIG5 {
             found.codec = match self.options.big5_variant {
+                Big5Variant::Auto if self.forced.is_some() => Codec::BIG5,
                 Big5Variant::Auto => weigh::big5_variant(&doc.raw),
                 Big5Variant::Hkscs => Codec::BIG5,
                 Big5Variant::Uao => Codec::Big5Uao,
@@ -281,7 +282,7 @@ impl Decoder {
         let options = &self.options;
         if found.confidence < options.min_confidence {
             return Err(DocumentError::new(format!(
-                "the encoding may be {}, with a confidence of {:.2}; `min_confidence` is {}",
+                "the encoding may be {}, with a confidence of {}; `min_confidence` is {}",
                 found.name, found.confidence, options.min_confidence
             )));
         }

@@ -68,9 +68,9 @@ fn finds_what_a_page_is_written_in() {
     check_found(b"\x1B$)C\x0EGQ19\x0F", "한국", "iso-2022-kr", "escape");
     let utf32: Vec<u8> = simplified.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
     check_found(&utf32, simplified, "utf-32be", "utf-32");
-    // 乾隆皇帝 and so on by their codes in planes 1 and 2 of CNS 11643.
-    let page = b"\xC4\xE3\xC5\xC6\xA1\xA3\xC4\xE3\xE1\xDD\xC4\xE2\xC4\xE6\xA1\xA3";
-    assert_eq!(Codec::for_label("euc-tw").unwrap().decode_sample(page).chars().count(), 8);
+    // The last one is in plane 2.
+    let codes = b"\xC4\xE3\xC5\xC6\x8E\xA2\xA1\xA1";
+    assert_eq!(Codec::EucTw.decode_sample(codes), "中文乂");
     let japanese = "日本語の文字です。";
     check_found(&encode("iso-2022-jp", japanese), japanese, "iso-2022-jp", "escape");
 }
@@ -445,16 +445,36 @@ fn counts_what_was_lost() {
 
 #[test]
 fn codes_that_big5_leaves_free_are_read_by_what_makes_text() {
-    // あいうえお in the Big5 of bulletin boards.
-    let board =
-        [encode("big5", "他說："), b"\xC6\xE7\xC6\xE8\xC6\xE9\xC6\xEA\xC6\xEB".to_vec()].concat();
-    let (doc, _) = run("{}", &board);
-    assert_eq!(doc.text(), "他說：ぁあぃいぅ");
-    let simplified =
-        [encode("big5", "他說今天的天氣很好："), b"\x8A\x63\x8A\x64\x8A\x65\x8A\x66".to_vec()]
-            .concat();
-    for (variant, name) in [("hkscs", "big5"), ("uao", "big5-uao")] {
-        let (doc, _) = run(&format!("big5_variant: {variant}"), &simplified);
-        assert_eq!(doc.encoding.unwrap().name, name);
-    }
+    let head = encode("big5", "他說今天的天氣很好：");
+    let with_codes = |codes: &[u8]| [&head, codes].concat();
+    let found = |options: &str, bytes: &[u8]| {
+        let (doc, _) = run(options, bytes);
+        (doc.encoding.as_ref().unwrap().name.clone(), doc.text().to_owned())
+    };
+    // 难双发 in the Big5 of bulletin boards; rare characters in that of Hong Kong.
+    let board: Vec<u8> = ['难', '双', '发', '对'].into_iter().flat_map(uao).collect();
+    let (name, text) = found("{}", &with_codes(&board));
+    assert_eq!((name.as_str(), text.as_str()), ("big5-uao", "他說今天的天氣很好：难双发对"));
+    assert_eq!(found("big5_variant: hkscs", &with_codes(&board)).0, "big5");
+    assert_eq!(found("{encoding: big5, big5_variant: uao}", &with_codes(&board)).0, "big5-uao");
+    assert_eq!(found("encoding: big5", &with_codes(&board)).0, "big5");
+    // 嘅咗喺 in that of Hong Kong.
+    let (name, text) = found("{}", &with_codes(b"\x9D\xEF\x9D\xF7\x9D\xF6"));
+    assert_eq!((name.as_str(), text.as_str()), ("big5", "他說今天的天氣很好：嘅咗喺"));
+}
+
+/// Returns the code of a character in Big5-UAO.
+fn uao(c: char) -> [u8; 2] {
+    let codes = (0x81..=0xFE).flat_map(|lead| (0x40..=0xFE).map(move |trail| [lead, trail]));
+    let mut of_c = codes.filter(|code| Codec::Big5Uao.decode_sample(code).chars().eq([c]));
+    of_c.next().unwrap()
+}
+
+#[test]
+fn a_candidate_of_single_bytes_is_the_one_for_letters() {
+    let russian = "Все счастливые семьи похожи друг на друга";
+    let (doc, _) = run("candidates: [utf-8, windows-1251]", &encode("windows-1251", russian));
+    assert_eq!(doc.text(), russian);
+    let (doc, _) = run("candidates: [gb18030, utf-8]", b"~{VPND~}");
+    assert_eq!((doc.text(), doc.encoding.as_ref().unwrap().method), ("~{VPND~}", "ascii"));
 }

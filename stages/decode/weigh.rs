@@ -185,7 +185,7 @@ fn free_codes(bytes: &[u8]) -> Vec<u8> {
         if is_free && trail >= 0x40 {
             free.extend([lead, trail]);
         }
-        rest = &rest[2..];
+        rest = &rest[if matches!(lead, 0x81..=0xFE) { 2 } else { 1 }..];
     }
     free
 }

@@ -30,6 +30,11 @@ pub fn edits(repairs: &[Repair]) -> Edits {
     edits
 }
 
+/// Rounds a score to hundredths: the last digits differ from one machine to the next.
+pub fn in_hundredths(score: f32) -> f32 {
+    (score * 100.0).round() / 100.0
+}
+
 fn is_change(repair: &Repair) -> bool {
     repair.before != repair.after
 }
@@ -72,7 +77,7 @@ pub fn join(text: &str, first: Vec<Repair>, second: Vec<Repair>) -> Vec<Repair> 
         }
         joined.push(group.into_repair(text, &between, shift));
     }
-    flags.extend(later_flags.into_iter().filter_map(|flag| mapped_flag(text, flag, &joined)));
+    flags.extend(flags_of_first(text, later_flags, &joined));
     joined.extend(flags);
     joined.sort_by_key(|repair| (repair.start, repair.end));
     without_overlap(joined)
@@ -129,9 +134,10 @@ impl Group {
         let mut guessed = Vec::new();
         for (at, repair) in &self.first {
             let in_spot = (*at - self.start) as u32;
-            guessed.extend(repair.guessed.iter().map(|one| GuessedByte {
-                offset: moved_to(&moved, in_spot + one.offset),
-                byte: one.byte,
+            // What a guess made and the second go replaced is no part of the text.
+            guessed.extend(repair.guessed.iter().filter_map(|one| {
+                let offset = moved_to(&moved, in_spot + one.offset)?;
+                Some(GuessedByte { offset, byte: one.byte })
             }));
         }
         for (edit, repair) in moved.iter().zip(&self.second) {
@@ -151,7 +157,7 @@ impl Group {
             end: offset(end),
             before: text[start..end].to_owned(),
             after,
-            score: all().map(|repair| repair.score).sum(),
+            score: in_hundredths(all().map(|repair| repair.score).sum()),
             guessed,
             detail: all()
                 .map(|repair| repair.detail.clone())
@@ -161,29 +167,37 @@ impl Group {
     }
 }
 
-/// Returns where the byte `at` is once `edits` are made; the start of the edit that replaced it.
-fn moved_to(edits: &Edits, at: u32) -> u32 {
-    let last = edits.iter().take_while(|edit| edit.before.start <= at).last();
-    match last {
-        Some(edit) if at < edit.before.end => edit.after.start,
-        Some(edit) => edit.after.end + (at - edit.before.end),
-        None => at,
+/// Returns where the byte `at` is once `edits` are made, unless one of them replaced it.
+fn moved_to(edits: &Edits, at: u32) -> Option<u32> {
+    let edits = edits.iter().as_slice();
+    let n_ahead = edits.partition_point(|edit| edit.before.start <= at);
+    match n_ahead.checked_sub(1).map(|last| &edits[last]) {
+        Some(edit) if at < edit.before.end => None,
+        Some(edit) => Some(edit.after.end + (at - edit.before.end)),
+        None => Some(at),
     }
 }
 
-/// Returns a flag of the second go as one of the first text, if nothing there was changed.
-fn mapped_flag(text: &str, flag: Repair, changes: &[Repair]) -> Option<Repair> {
+/// Returns the flags of the second go as those of the first text, where nothing was changed.
+///
+/// Both `flags` and `changes` are in order.
+fn flags_of_first(text: &str, flags: Vec<Repair>, changes: &[Repair]) -> Vec<Repair> {
     let mut shift = Shift::default();
-    for change in changes {
-        if shift.after(change.start) >= i64::from(flag.end) {
-            break;
+    let mut changes = changes.iter().peekable();
+    let mut mapped = Vec::with_capacity(flags.len());
+    for flag in flags {
+        while let Some(change) =
+            changes.next_if(|change| shift.after(change.start) < i64::from(flag.end))
+        {
+            shift.add(change);
         }
-        shift.add(change);
+        let Ok(start) = usize::try_from(i64::from(flag.start) - shift.0) else { continue };
+        let end = start + flag.before.len();
+        if text.get(start..end) == Some(&*flag.before) {
+            mapped.push(Repair { start: offset(start), end: offset(end), ..flag });
+        }
     }
-    let start = usize::try_from(i64::from(flag.start) - shift.0).ok()?;
-    let end = start + flag.before.len();
-    let is_same = text.get(start..end) == Some(&*flag.before);
-    is_same.then(|| Repair { start: offset(start), end: offset(end), ..flag })
+    mapped
 }
 
 fn without_overlap(repairs: Vec<Repair>) -> Vec<Repair> {

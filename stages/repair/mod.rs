@@ -132,7 +132,7 @@ fn logged_mojibake(text: &str, fix: mojibake::Fix) -> document::Repair {
         end: offset(fix.span.end),
         before: text[fix.span].to_owned(),
         after: fix.after,
-        score: fix.gain,
+        score: log::in_hundredths(fix.gain),
         guessed: fix.guessed.into_iter().map(guessed).collect(),
         detail: fix.misreading,
     }
@@ -328,6 +328,7 @@ mod tests {
                 prop_assert_eq!(&text[repair.start as usize..repair.end as usize], &repair.before);
                 for guess in &repair.guessed {
                     prop_assert!(repair.after.is_char_boundary(guess.offset as usize));
+                    prop_assert!((guess.offset as usize) < repair.after.len());
                 }
             }
             prop_assert_eq!(undone(&doc), text);

@@ -67,11 +67,14 @@ impl StepDecoder for Iso2022 {
                 }
                 Step::new(4, Made::Nothing)
             }
-            [ESC, which @ (b'N' | b'O'), row, cell, ..] => {
+            [ESC, which @ (b'N' | b'O'), row @ 0x21..=0x7E, cell @ 0x21..=0x7E, ..] => {
                 let set = self.single[usize::from(which == b'O')];
                 Step::new(4, made(set.and_then(|set| set.decode(row, cell))))
             }
-            [ESC, ..] if rest.len() < 4 => Step::new(rest.len(), Made::Truncated),
+            [ESC]
+            | [ESC, b'$' | b'N' | b'O']
+            | [ESC, b'$', b')' | b'*' | b'+']
+            | [ESC, b'N' | b'O', _] => Step::new(rest.len(), Made::Truncated),
             [SHIFT_OUT, ..] => {
                 self.in_pairs = true;
                 Step::new(1, Made::Nothing)

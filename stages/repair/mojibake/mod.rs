@@ -18,7 +18,7 @@ mod tests;
 use std::ops::Range;
 
 use charset::Charset;
-use search::{Misreading, Stretch, search};
+use search::{Budget, Misreading, Stretch, search};
 
 use crate::stages::characters::forms::is_han;
 
@@ -72,19 +72,25 @@ impl Kind {
 
 /// Finds the misread stretches of `text` and the damage that stays, in order, without overlap.
 ///
-/// Bytes that were lost are guessed only if `guesses`. Every line is taken by itself, in time
-/// proportional to its length. With the fixes made, there are none left but those that change
-/// nothing.
+/// Bytes that were lost are guessed only if `guesses`. Every line is taken by itself. Time is linear
+/// in the length of the text, by the [`Budget`]: a text that takes more work is only flagged. With
+/// the fixes made, there are none left but those that change nothing.
 pub fn find(text: &str, guesses: bool) -> Vec<Fix> {
     let mut fixes = Vec::new();
+    let mut budget = Budget::for_text(text.len());
     for line in scan::suspicious_lines(text) {
-        fixes.extend(mend_until_stable(&text[line.clone()], guesses).into_iter().map(|fix| Fix {
+        let found = mend_until_stable(&text[line.clone()], guesses, &mut budget);
+        fixes.extend(found.into_iter().map(|fix| Fix {
             span: fix.span.start + line.start..fix.span.end + line.start,
             ..fix
         }));
     }
+    if budget.is_exhausted() {
+        fixes.clear();
+    }
     let overlaps = |flag: &Fix| {
-        fixes.iter().any(|fix| fix.span.start < flag.span.end && flag.span.start < fix.span.end)
+        let behind = fixes.partition_point(|fix| fix.span.end <= flag.span.start);
+        fixes.get(behind).is_some_and(|fix| fix.span.start < flag.span.end)
     };
     let flags: Vec<Fix> = flags::find(text).into_iter().filter(|flag| !overlaps(flag)).collect();
     fixes.extend(flags);
@@ -95,11 +101,11 @@ pub fn find(text: &str, guesses: bool) -> Vec<Fix> {
 /// Finds what to replace in a line so that nothing is left to replace.
 ///
 /// Leaves a line alone that does not come to rest.
-fn mend_until_stable(line: &str, guesses: bool) -> Vec<Fix> {
+fn mend_until_stable(line: &str, guesses: bool, budget: &mut Budget) -> Vec<Fix> {
     let mut rounds: Vec<Vec<Fix>> = Vec::new();
     let mut mended = line.to_owned();
     loop {
-        let fixes = mend(&mended, guesses);
+        let fixes = mend(&mended, guesses, budget);
         if fixes.is_empty() {
             return match rounds.len() {
                 0 => Vec::new(),
@@ -184,7 +190,7 @@ fn guessed_in_line(fixes: &[Fix]) -> Vec<(usize, u8)> {
 }
 
 /// Finds what to replace in a line, going over it once.
-fn mend(line: &str, guesses: bool) -> Vec<Fix> {
+fn mend(line: &str, guesses: bool, budget: &mut Budget) -> Vec<Fix> {
     let mut fixes = Vec::new();
     let mut start = 0;
     while start < line.len() {
@@ -193,7 +199,7 @@ fn mend(line: &str, guesses: bool) -> Vec<Fix> {
         let piece = &rest[..len];
         let mut end = len;
         if len == line.len() || scan::is_suspicious(piece) {
-            let found = mend_piece(piece, guesses);
+            let found = mend_piece(piece, guesses, budget);
             // A piece may end within a character. What is left of it belongs to the next piece.
             if let Some(last) =
                 found.last().filter(|last| len < rest.len() && 2 * last.span.end > len)
@@ -212,7 +218,7 @@ fn mend(line: &str, guesses: bool) -> Vec<Fix> {
 }
 
 /// Finds what to replace in a line or a part of one by the misreading that explains it best.
-fn mend_piece(piece: &str, guesses: bool) -> Vec<Fix> {
+fn mend_piece(piece: &str, guesses: bool, budget: &mut Budget) -> Vec<Fix> {
     if !likelihood::is_strange(piece) {
         return Vec::new();
     }
@@ -223,7 +229,7 @@ fn mend_piece(piece: &str, guesses: bool) -> Vec<Fix> {
         if explained_by.is_some_and(|known| !known.has_encodings_of(misreading)) {
             break;
         }
-        let mut stretches = search(&line, misreading);
+        let mut stretches = search(&line, misreading, budget);
         stretches.retain(|stretch| is_better(&line, stretch, misreading));
         let gain = stretches.iter().map(|stretch| stretch.gain).sum();
         if explains(&line, &stretches, misreading, guesses) {
@@ -254,10 +260,10 @@ fn mend_piece(piece: &str, guesses: bool) -> Vec<Fix> {
 /// Bytes are hardly UTF-8 by chance, whatever else they would make. Otherwise all of the line has
 /// to read like clean text: in the wrong encoding it falls out of step.
 fn explains(line: &[char], stretches: &[Stretch], misreading: Misreading, guesses: bool) -> bool {
-    let n_strange = |chars: &[char]| chars.iter().filter(|c| !c.is_ascii()).count();
-    let n_all = n_strange(line);
+    let n_other = |chars: &[char]| chars.iter().filter(|c| !c.is_ascii()).count();
+    let n_all = n_other(line);
     let n_covered: usize =
-        stretches.iter().map(|stretch| n_strange(&line[stretch.span.clone()])).sum();
+        stretches.iter().map(|stretch| n_other(&line[stretch.span.clone()])).sum();
     let may_have_lost = guesses && line.iter().any(|c| matches!(c, '?' | '\u{FFFD}'));
     if misreading.right == Charset::Utf8 && !may_have_lost {
         return n_covered >= 4 && 10 * n_covered >= 9 * n_all;

@@ -49,9 +49,41 @@ const WIDTH: usize = 12;
 const WIDTH_OF_GUESSES: usize = 80;
 
 /// Bytes that are tried for each character of a line before the search is given up, and as many
-/// more for the whole: some milliseconds a character at worst.
+/// more for the whole.
 const TRIES_PER_CHAR: usize = 3_000;
 const TRIES_PER_LINE: usize = 100_000;
+
+/// Work that searches may still do in a text, counted in bytes tried, some 100 ns each.
+#[derive(Debug)]
+pub struct Budget {
+    left: usize,
+    is_exhausted: bool,
+}
+
+impl Budget {
+    /// Tries for each byte of a text: three times what prose takes that is garbled as a whole.
+    const PER_BYTE: usize = 4_000;
+    /// Tries in addition, so that a short text gets its searches.
+    const AT_LEAST: usize = 10_000_000;
+    /// Tries for a text of any length.
+    const AT_MOST: usize = 400_000_000;
+
+    /// Makes the budget of a text of `text_bytes` bytes.
+    pub fn for_text(text_bytes: usize) -> Self {
+        let tries = Self::AT_LEAST.saturating_add(text_bytes.saturating_mul(Self::PER_BYTE));
+        Self { left: tries.min(Self::AT_MOST), is_exhausted: false }
+    }
+
+    /// Tells whether a search was given up for it.
+    pub fn is_exhausted(&self) -> bool {
+        self.is_exhausted
+    }
+
+    fn spend(&mut self, n_tries: usize) {
+        self.is_exhausted |= n_tries > self.left;
+        self.left = self.left.saturating_sub(n_tries);
+    }
+}
 
 /// Readings so much less likely than the best, in natural logarithms, are given up.
 const MARGIN: f32 = 25.0;
@@ -88,14 +120,19 @@ struct Step {
 /// Finds the likeliest reading of `line`, and returns the stretches that were misread by it.
 ///
 /// Takes time in proportion to the length of the line; finds nothing where it would take more.
-pub fn search(line: &[char], misreading: Misreading) -> Vec<Stretch> {
+pub fn search(line: &[char], misreading: Misreading, budget: &mut Budget) -> Vec<Stretch> {
+    if budget.is_exhausted() {
+        return Vec::new();
+    }
     let mut search = Search::new(misreading);
     let most_tries = TRIES_PER_LINE + TRIES_PER_CHAR * line.len();
-    for &c in line {
+    let is_through = line.iter().all(|&c| {
         search.advance(c);
-        if search.n_tries > most_tries {
-            return Vec::new();
-        }
+        search.n_tries <= most_tries
+    });
+    budget.spend(search.n_tries);
+    if !is_through {
+        return Vec::new();
     }
     let Some(steps) = search.best() else { return Vec::new() };
     stretches(line, &steps, misreading.right)

@@ -18,6 +18,7 @@ mod table;
 
 use std::ops::Range;
 
+use super::{log, logged};
 use beam::{Budget, Clues, Exhausted, Mended, State, search};
 use gate::Evidence;
 use note::{Kind, Piece, may_hold_notes, piece_at};
@@ -196,45 +197,39 @@ fn mend_until_stable(
     clues: &Clues,
     budget: &mut Budget,
 ) -> Result<Vec<Fix>, Exhausted> {
-    let fixes = mend(line, clues, budget)?;
+    let mut fixes = mend(line, clues, budget)?;
     if fixes.is_empty() {
         return Ok(fixes);
     }
-    let first = apply(line, &fixes);
-    let mut mended = first.clone();
     for _ in 0..MAX_ROUNDS {
+        let mended = apply(line, &fixes);
         let more = mend(&mended, clues, budget)?;
         if more.is_empty() {
-            return Ok(if mended == first { fixes } else { whole(line, &mended) });
+            return Ok(fixes);
         }
-        mended = apply(&mended, &more);
+        fixes = joined(line, fixes, &mended, more);
     }
     Ok(Vec::new())
 }
 
-/// Returns the one replacement that turns `line` into `mended`.
-fn whole(line: &str, mended: &str) -> Vec<Fix> {
-    if line == mended {
-        return Vec::new();
-    }
-    let same = |(a, b): &(char, char)| a == b;
-    let head: usize =
-        line.chars().zip(mended.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
-    let (before, after) = (&line[head..], &mended[head..]);
-    let tail: usize = before
-        .chars()
-        .rev()
-        .zip(after.chars().rev())
-        .take_while(same)
-        .map(|(c, _)| c.len_utf8())
-        .sum();
-    vec![Fix {
-        kind: Damage::Misaligned,
-        span: head..line.len() - tail,
-        after: after[..after.len() - tail].to_owned(),
-        score: 0.0,
-        guessed: Vec::new(),
-    }]
+/// Tells two goes over a line as one: what to replace in `line`, and then in what came of it.
+fn joined(line: &str, first: Vec<Fix>, mended: &str, second: Vec<Fix>) -> Vec<Fix> {
+    let log =
+        |text: &str, fixes: Vec<Fix>| fixes.into_iter().map(|fix| logged(text, fix)).collect();
+    let repairs = log::join(line, log(line, first), log(mended, second));
+    let changes = repairs.into_iter().filter(|repair| repair.before != repair.after);
+    changes
+        .map(|repair| {
+            let is_note = repair.kind == Damage::Note.name() && repair.after.is_empty();
+            Fix {
+                kind: if is_note { Damage::Note } else { Damage::Misaligned },
+                span: repair.start as usize..repair.end as usize,
+                after: repair.after,
+                score: repair.score,
+                guessed: repair.guessed,
+            }
+        })
+        .collect()
 }
 
 /// Finds what to replace in a line, going over it once.
