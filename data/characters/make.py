@@ -152,7 +152,7 @@ def main():
     kept = sorted(gains, key=lambda pair: (-pairs[pair] * gains[pair], pair))[:PAIRS]
     seconds = collections.defaultdict(list)
     for first, second in sorted(kept):
-        # A letter a step, from `a` for 1.
+        # A letter a step, from `a` for none.
         seconds[first].append(second + chr(ord("a") + min(25, round(2 * gains[first, second]))))
     print("[pairs]")
     for first in sorted(seconds):

@@ -89,7 +89,7 @@ pub fn is_simplified_only(c: char) -> bool {
 }
 
 /// Tells whether Big5 lacks the Chinese character `c`, and so most traditional text.
-pub fn is_variant(c: char) -> bool {
+pub fn is_beyond_big5(c: char) -> bool {
     FORMS.beyond_big5.get(c as usize).copied().unwrap_or(false)
 }
 
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(simplified('進'), '进');
         assert!(is_traditional('進') && !is_traditional('进') && !is_traditional('步'));
         assert!(is_simplified_only('进') && !is_simplified_only('進') && !is_simplified_only('后'));
-        assert!(is_variant('殻') && !is_variant('殼'));
+        assert!(is_beyond_big5('殻') && !is_beyond_big5('殼'));
         assert!(is_lost_in_conversion('种') && is_lost_in_conversion('麵'));
         assert!(!is_lost_in_conversion('種') && !is_lost_in_conversion('面'));
         assert!(!is_lost_in_conversion('為') && !is_lost_in_conversion('a'));

@@ -205,7 +205,7 @@ fn is_han(c: char) -> bool {
 
 /// Returns the cost of a character that the dictionaries don't have, by its kind.
 ///
-/// Shares of punctuation are rounded from prose, where a comma comes about every twentieth
+/// Shares of punctuation are rounded from prose, where a comma comes about every fortieth
 /// character; the others are guesses at an order of magnitude, which is all that is asked of them.
 fn usual(language: Language, c: char) -> u8 {
     use Language::{Alphabetic, Japanese, Korean};

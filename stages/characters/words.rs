@@ -26,7 +26,7 @@ const DICTIONARY_BYTES: usize = 5_071_852;
 /// Share of punctuation and of all that is not Chinese among the units of running text.
 ///
 /// The dictionary has words only. Shares are rounded from newspaper prose, where a comma comes
-/// about every fifteenth character.
+/// about every twentieth character.
 const OTHER_SHARE: f32 = 0.15;
 
 /// Share of characters that stand in words which the dictionary lacks, such as names.

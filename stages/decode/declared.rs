@@ -21,6 +21,7 @@ pub struct Declaration<'b> {
 /// Finds the encoding that the head of `bytes` names.
 pub fn declaration(bytes: &[u8]) -> Option<Declaration<'_>> {
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
     // Ahead of all the rest, since most documents have no markup.
     memchr::memchr2(b'<', b'@', head)?;
     let name = css(head).or_else(|| xml(head)).or_else(|| html(head))?;

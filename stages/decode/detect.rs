@@ -113,14 +113,16 @@ pub fn detect(bytes: &[u8], settings: &Settings) -> Result<Detection, NotText> {
     if bytes.is_empty() {
         return Ok(Detection::new(Codec::UTF_8, 1.0, "empty"));
     }
-    if let Some(found) = by_bom(bytes) {
-        return Ok(found);
-    }
-    refuse_signature(bytes)?;
     let declared = declaration(bytes);
-    let mut found = match declared.and_then(|declared| trusted(bytes, declared, settings)) {
+    let mut found = match by_bom(bytes) {
         Some(found) => found,
-        None => undeclared(bytes, declared, settings)?,
+        None => {
+            refuse_signature(bytes)?;
+            match declared.and_then(|declared| trusted(bytes, declared, settings)) {
+                Some(found) => found,
+                None => undeclared(bytes, declared, settings)?,
+            }
+        }
     };
     if let Some(declared) = declared {
         found.declared = Some(declared.name.to_owned());
@@ -371,7 +373,8 @@ fn by_weight(
     let mut found = Detection::new(best.codec, 1.0, "detected");
     if let Some(rival) = ranked.iter().find(|weighed| weighed.codec != best.codec) {
         let margin = rival.cost - best.cost;
-        found.runner_up = Some((rival.codec, margin.into()));
+        let rival = if rival.codec == Codec::GB18030 { Codec::GBK } else { rival.codec };
+        found.runner_up = Some((rival, margin.into()));
         found.confidence = confidence(margin);
     }
     if best.codec == Codec::GB18030 && !has_four_byte_sequence(bytes) {

@@ -121,6 +121,8 @@ pub(super) struct MalformedExample {
 #[derive(Debug, Default)]
 pub(super) struct RepairsSeen {
     pub(super) spots: u64,
+    /// Spots that were flagged and not changed.
+    pub(super) flagged: u64,
     pub(super) examples: First<RepairExample>,
 }
 
@@ -216,6 +218,7 @@ impl Seen {
         for (kind, other) in from.repairs {
             let repairs = self.repairs.entry(kind).or_default();
             repairs.spots += other.spots;
+            repairs.flagged += other.flagged;
             merge_first(&mut repairs.examples, other.examples, REPAIRS_OF_ALL);
         }
         for (stage, other) in from.changes {
@@ -292,6 +295,7 @@ impl Seen {
         for (i, repair) in doc.repairs.iter().enumerate() {
             let seen = self.repairs.entry(repair.kind).or_default();
             seen.spots += 1;
+            seen.flagged += u64::from(repair.before == repair.after);
             if seen.examples.len() < REPAIRS_OF_ONE {
                 seen.examples.insert(place(doc, i), RepairExample::of(doc, repair));
             }

@@ -132,9 +132,9 @@ struct Repairs<'a> {
 #[derive(Debug, Serialize)]
 struct RepairKind<'a> {
     kind: &'static str,
-    /// Whether nothing was changed: what was lost can't be known.
-    is_only_flagged: bool,
     spots: u64,
+    /// Spots that were not changed: what was lost can't be known, or nobody asked for it.
+    flagged: u64,
     examples: Vec<RepairRow<'a>>,
 }
 
@@ -334,8 +334,8 @@ fn repairs(seen: &Seen) -> Repairs<'_> {
         .iter()
         .map(|(&kind, repairs)| RepairKind {
             kind,
-            is_only_flagged: repairs.examples.values().all(|shown| shown.before == shown.after),
             spots: repairs.spots,
+            flagged: repairs.flagged,
             examples: repairs
                 .examples
                 .iter()

@@ -1,6 +1,8 @@
 //! How likely a text of any language comes: tells what was written from what it was misread as.
 
-use crate::stages::characters::forms::{is_han, is_simplified_only, is_traditional, is_variant};
+use crate::stages::characters::forms::{
+    is_beyond_big5, is_han, is_simplified_only, is_traditional,
+};
 use crate::stages::characters::words::{Context, WordModel, word_model};
 
 /// What a text ends with, as far as it tells what comes next.
@@ -129,7 +131,8 @@ impl State {
             Script::Word | Script::Ascii => ln_chance,
             _ => {
                 // What the model of words has for all it doesn't know is replaced, and its chance
-                // that a word ends here is kept.
+                // that a word ends here is kept. Of marks that it does know it says less, and a word
+                // ends there for nothing.
                 let word_ends = (ln_chance - OTHER).clamp(-4.0, 0.0);
                 word_ends + ln_share(self.last, script, c) + next.pair(c, false)
             }
@@ -149,7 +152,7 @@ impl State {
         let form = if is_simplified_only(c) {
             Form::Simplified
         } else if is_traditional(c) {
-            if is_variant(c) {
+            if is_beyond_big5(c) {
                 return ODD_FORM;
             }
             Form::Traditional
@@ -221,7 +224,8 @@ fn closing(c: char) -> Option<char> {
     })
 }
 
-/// Natural logarithm of the share that the model of words gives to characters it doesn't know.
+/// Natural logarithm of the share that the model of words gives to characters it doesn't know:
+/// one in a million.
 const OTHER: f32 = -13.8;
 
 /// Tells whether `line` has a stretch that reads like nothing written.

@@ -18,7 +18,7 @@ use super::note::{Kind, Piece, has_tone, piece_at};
 use super::style::Style;
 use super::table::Table;
 use crate::stages::characters::forms::{
-    has_reading, is_han, is_lost_in_conversion, is_simplified_only, is_traditional, is_variant,
+    has_reading, is_beyond_big5, is_han, is_lost_in_conversion, is_simplified_only, is_traditional,
     readings,
 };
 use crate::stages::characters::gbk::{Gbk, gbk};
@@ -175,7 +175,7 @@ impl Clues {
             0.0
         } else if is_lost_in_conversion(c) {
             LOST_IN_CONVERSION
-        } else if is_variant(c) {
+        } else if is_beyond_big5(c) {
             VARIANT
         } else {
             0.0

@@ -55,7 +55,8 @@ pub struct Fix {
     pub span: Range<usize>,
     /// What belongs there.
     pub after: String,
-    /// Gain in the natural logarithm of the text's chance by the model of words, in hundredths.
+    /// Gain in the natural logarithm of the text's chance by the model of words, rounded to
+    /// hundredths.
     ///
     /// Mostly well above zero; a reading that the notes prove may fall below.
     pub score: f32,
