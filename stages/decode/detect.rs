@@ -126,8 +126,9 @@ pub fn detect(bytes: &[u8], settings: &Settings) -> Result<Detection, NotText> {
     };
     if let Some(declared) = declared {
         found.declared = Some(declared.name.to_owned());
-        found.is_declared_wrong = found.method != "ascii"
-            && !declared.codec.is_some_and(|codec| codec.is_kin_of(found.codec));
+        let codec = Codec::for_label(declared.name);
+        found.is_declared_wrong =
+            found.method != "ascii" && !codec.is_some_and(|codec| codec.is_kin_of(found.codec));
     }
     Ok(found)
 }
@@ -147,7 +148,7 @@ fn undeclared(
     }
     // A stray NUL in UTF-8 is damage. In other encodings less of it is enough to doubt that the
     // bytes are text at all: in compressed data every ninth byte is a control character.
-    if has_nul || utf8 == Utf8::No {
+    if has_nul || utf8 == Utf8::No || bytes.is_ascii() {
         refuse_control(bytes, if utf8 == Utf8::No { 5 } else { 30 })?;
     }
     if let Some(found) = by_seven_bits(bytes, settings) {
@@ -201,7 +202,8 @@ fn by_bom(bytes: &[u8]) -> Option<Detection> {
 fn trusted(bytes: &[u8], declared: Declaration<'_>, settings: &Settings) -> Option<Detection> {
     let codec = declared.codec.filter(|_| settings.declared == Trust::Trust)?;
     let text = codec.decode_sample(bytes);
-    let n_malformed = text.matches(char::REPLACEMENT_CHARACTER).count();
+    let is_lost = |c: &char| matches!(*c, char::REPLACEMENT_CHARACTER | '\u{E000}'..='\u{F8FF}');
+    let n_malformed = text.chars().filter(is_lost).count();
     let n_other = text.chars().filter(|c| !c.is_ascii()).count();
     let fits = settings.allows(codec) && n_malformed as f64 <= LIE * n_other as f64;
     fits.then(|| Detection::new(codec, 0.99, "declared"))

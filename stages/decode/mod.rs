@@ -211,9 +211,12 @@ impl Stage for Decoder {
 
 /// Returns what is known of the encoding, as it is written with the document.
 fn record(found: &Detection, decoded: &Decoded) -> document::Encoding {
-    // Rounded down, so that only certainty is 1.
-    let confidence = (found.confidence * 1e4).floor() / 1e4;
     let losses = Losses::of(&decoded.text);
+    let sound = 1.0 - malformed_ratio(decoded);
+    // Rounded down, so that only certainty is 1. What can't be read speaks against the encoding,
+    // unless the user named it.
+    let trust = if found.method == "forced" { 1.0 } else { found.confidence.min(sound) };
+    let confidence = (trust * 1e4).floor() / 1e4;
     document::Encoding {
         runner_up: found.runner_up.map(|(codec, margin)| RunnerUp {
             name: codec.name(),
@@ -229,6 +232,17 @@ fn record(found: &Detection, decoded: &Decoded) -> document::Encoding {
         is_truncated: decoded.is_truncated,
         ..document::Encoding::new(found.name(), confidence, found.method)
     }
+}
+
+/// Returns the share of malformed sequences among the non-ASCII characters, from 0 to 1.
+fn malformed_ratio(decoded: &Decoded) -> f64 {
+    if decoded.malformed.total == 0 {
+        return 0.0;
+    }
+    // Where a character was cut off at the end, nothing is wrong.
+    let total = decoded.malformed.total - u64::from(decoded.is_truncated);
+    let n_chars = decoded.text.chars().filter(|c| !c.is_ascii()).count();
+    total as f64 / n_chars.max(1) as f64
 }
 
 /// Characters that stand for lost ones.

@@ -7,6 +7,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::Encoding;
 
 use super::codec::Codec;
+use crate::stages::characters::forms::is_han;
 use crate::stages::characters::frequencies::{Language, frequencies};
 
 /// An encoding, and what the bytes cost in it.
@@ -36,6 +37,7 @@ const CANDIDATES: &[Candidate] = &[
     Candidate { codec: Codec::BIG5, languages: CHINESE, cost: 0.5 },
     Candidate { codec: Codec::UTF_8, languages: EAST_ASIAN, cost: 0.0 },
     Candidate { codec: Codec::UTF_8, languages: &[Language::Alphabetic], cost: 2.0 },
+    Candidate { codec: Codec::GB18030, languages: &[Language::Alphabetic], cost: 6.0 },
     Candidate { codec: Codec::EucTw, languages: &[Language::Traditional], cost: 8.0 },
     Candidate { codec: Codec::SHIFT_JIS, languages: &[Language::Japanese], cost: 4.5 },
     Candidate { codec: Codec::EUC_JP, languages: &[Language::Japanese], cost: 6.5 },
@@ -64,9 +66,9 @@ const CHOSEN_BY_CHARDETNG_PER_BYTE: f32 = 0.1;
 pub fn weigh(bytes: &[u8], favour: &dyn Fn(Codec) -> f32) -> Vec<Weighed> {
     let mut ranked = Vec::new();
     for n_non_ascii in SAMPLE_NON_ASCII {
-        let sample = condensed(bytes, n_non_ascii);
-        ranked = rank(&sample, favour);
-        let is_all = sample.iter().filter(|byte| !byte.is_ascii()).count() < n_non_ascii;
+        let sample = sample(bytes, n_non_ascii);
+        ranked = rank(&sample, bytes, favour);
+        let is_all = bytes.len() <= n_non_ascii;
         if is_all || ranked[1].cost - ranked[0].cost >= DECISIVE {
             break;
         }
@@ -76,13 +78,15 @@ pub fn weigh(bytes: &[u8], favour: &dyn Fn(Codec) -> f32) -> Vec<Weighed> {
 
 /// Returns what `sample` costs in the likeliest encoding of eight bits, or as ASCII.
 pub fn eight_bit(sample: &[u8]) -> f32 {
+    let in_ascii = ascii_switch_cost(sample);
     if sample.is_ascii() {
-        return single_byte_cost(sample);
+        return single_byte_cost(sample) + in_ascii;
     }
     CANDIDATES
         .iter()
         .map(|candidate| candidate.cost + cost(sample, candidate))
         .fold(SINGLE_BYTE + single_byte_cost(sample), f32::min)
+        + in_ascii
 }
 
 /// Mean cost of a character up to which pairs of HZ are taken for text. Text comes to 5 to 7.
@@ -99,6 +103,13 @@ pub fn is_hz(bytes: &[u8]) -> bool {
     let pairs: String = cut.chars().filter(|c| !c.is_ascii()).collect();
     let n_pairs = pairs.chars().count();
     let is_closed = memchr::memmem::find(sample, b"~}").is_some();
+    if is_closed
+        && n_pairs >= 2
+        && pairs.chars().all(is_han)
+        && !text.contains(char::REPLACEMENT_CHARACTER)
+    {
+        return true;
+    }
     let (mean_cost, n_least) = if is_closed { (HZ_MEAN_COST, 1) } else { (HZ_OPEN_MEAN_COST, 2) };
     n_pairs >= n_least
         && !cut.contains(char::REPLACEMENT_CHARACTER)
@@ -108,8 +119,8 @@ pub fn is_hz(bytes: &[u8]) -> bool {
 /// How much of a file is looked at for HZ.
 const HZ_SAMPLE_BYTES: usize = 64 * 1024;
 
-/// Returns all encodings, each once, likeliest first.
-fn rank(sample: &[u8], favour: &dyn Fn(Codec) -> f32) -> Vec<Weighed> {
+/// Returns all encodings, each once, likeliest first, by the `sample` of `bytes`.
+fn rank(sample: &[u8], bytes: &[u8], favour: &dyn Fn(Codec) -> f32) -> Vec<Weighed> {
     let mut ranked: Vec<Weighed> = CANDIDATES
         .iter()
         .map(|candidate| Weighed {
@@ -118,7 +129,7 @@ fn rank(sample: &[u8], favour: &dyn Fn(Codec) -> f32) -> Vec<Weighed> {
         })
         .collect();
     sort(&mut ranked);
-    // UTF-8 is there twice.
+    // Some are there twice, for other languages.
     let mut seen = Vec::new();
     ranked.retain(|weighed| {
         let is_new = !seen.contains(&weighed.codec);
@@ -128,7 +139,7 @@ fn rank(sample: &[u8], favour: &dyn Fn(Codec) -> f32) -> Vec<Weighed> {
 
     let single_byte_cost = SINGLE_BYTE + single_byte_cost(sample);
     let is_close = single_byte_cost.min(ranked[1].cost) - ranked[0].cost < DECISIVE;
-    let chosen = is_close.then(|| by_chardetng(sample));
+    let chosen = is_close.then(|| by_chardetng(bytes));
     let codec = chosen.filter(|chosen| chosen.is_single_byte()).unwrap_or(Codec::WINDOWS_1252);
     ranked.push(Weighed { codec, cost: single_byte_cost - favour(codec) });
     if let Some(chosen) = chosen {
@@ -212,10 +223,19 @@ fn single_byte_cost(bytes: &[u8]) -> f32 {
             0xA0..0xC0 => 5.0,
             0xC0.. => 4.0,
         };
-        cost += switch_cost(prev, byte);
+        // Between ASCII bytes it costs as much in every encoding.
+        if !(prev.is_ascii() && byte.is_ascii()) {
+            cost += switch_cost(prev, byte);
+        }
         prev = byte;
     }
     cost
+}
+
+/// Returns what switches between ASCII bytes of `bytes` cost.
+fn ascii_switch_cost(bytes: &[u8]) -> f32 {
+    let pairs = bytes.windows(2).filter(|pair| pair.is_ascii());
+    pairs.map(|pair| switch_cost(pair[0], pair[1])).sum()
 }
 
 /// Returns what a byte costs more because of the one ahead of it.
@@ -234,14 +254,14 @@ pub fn switch_cost(prev: u8, byte: u8) -> f32 {
     }
 }
 
-/// Returns what chardetng makes of the start of `sample`.
-fn by_chardetng(sample: &[u8]) -> Codec {
-    let non_ascii = sample.iter().enumerate().filter(|(_, byte)| !byte.is_ascii());
-    let end = non_ascii.map(|(at, _)| at).nth(CHARDETNG_NON_ASCII).unwrap_or(sample.len());
+/// Returns what chardetng makes of the start of `bytes`.
+fn by_chardetng(bytes: &[u8]) -> Codec {
+    let mut sample = Vec::new();
+    condense(bytes, CHARDETNG_NON_ASCII, &mut sample);
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     // Never told that this is the end: a file may be cut within a character, and chardetng then
     // rules out the encoding that the rest is written in.
-    detector.feed(&sample[..end], false);
+    detector.feed(&sample, false);
     Codec::Whatwg(detector.guess(None, Utf8Detection::Deny))
 }
 
@@ -249,10 +269,43 @@ fn by_chardetng(sample: &[u8]) -> Codec {
 const KEPT_BEHIND: usize = 4;
 const KEPT_AHEAD: usize = 2;
 
-/// Returns the start of `bytes` up to `n_non_ascii` non-ASCII bytes, without most of the ASCII ones,
-/// which read the same in all encodings that are weighed.
-fn condensed(bytes: &[u8], n_non_ascii: usize) -> Vec<u8> {
+/// How many places of a file are looked at: a few lines in another encoding say nothing about the
+/// rest.
+const N_PLACES: usize = 4;
+
+/// The least byte that a character of several bytes ends in: a digit, in GB18030.
+const LEAST_TRAIL: u8 = 0x30;
+
+/// How far is gone for a byte that no character of two bytes ends in.
+const MAX_TO_BOUNDARY: usize = 256;
+
+/// Returns `n_non_ascii` non-ASCII bytes of `bytes` at most, from its start and from places all over
+/// it, without most of the ASCII ones, which read the same in all encodings that are weighed.
+fn sample(bytes: &[u8], n_non_ascii: usize) -> Vec<u8> {
+    let place = |at: usize| bytes.len() * at / N_PLACES;
     let mut sample = Vec::with_capacity(n_non_ascii * 2);
+    if bytes.len() <= n_non_ascii {
+        condense(bytes, n_non_ascii, &mut sample);
+        return sample;
+    }
+    for at in 0..N_PLACES {
+        let part = &bytes[place(at)..place(at + 1)];
+        let start = match at {
+            0 => Some(0),
+            _ => part.iter().take(MAX_TO_BOUNDARY).position(|byte| *byte < LEAST_TRAIL),
+        };
+        // Without one there is no telling where a character begins.
+        if let Some(start) = start {
+            condense(&part[start..], n_non_ascii / N_PLACES, &mut sample);
+        }
+    }
+    sample
+}
+
+/// Adds the start of `bytes` up to `n_non_ascii` non-ASCII bytes to `sample`.
+fn condense(bytes: &[u8], n_non_ascii: usize, sample: &mut Vec<u8>) {
+    let start_len = sample.len();
+    let mut whole_len = start_len;
     let mut rest = bytes;
     let mut n_left = n_non_ascii;
     while !rest.is_empty() && n_left > 0 {
@@ -264,10 +317,17 @@ fn condensed(bytes: &[u8], n_non_ascii: usize) -> Vec<u8> {
             sample.extend_from_slice(&ascii[..KEPT_BEHIND]);
             sample.extend_from_slice(&ascii[n_ascii - KEPT_AHEAD..]);
         }
+        if ascii.iter().any(|byte| *byte < LEAST_TRAIL) {
+            let last = sample.iter().rposition(|byte| *byte < LEAST_TRAIL);
+            whole_len = last.map_or(whole_len, |last| last + 1);
+        }
         let n_high = behind.iter().take(n_left).take_while(|byte| !byte.is_ascii()).count();
         sample.extend_from_slice(&behind[..n_high]);
         n_left -= n_high;
         rest = &behind[n_high..];
     }
-    sample
+    // What follows is from another place: it must not complete a character that was cut here.
+    if !rest.is_empty() && whole_len > start_len {
+        sample.truncate(whole_len);
+    }
 }

@@ -63,7 +63,7 @@ pub fn eight_bit_cost(bytes: &[u8]) -> f32 {
 /// Tells whether a page of Chinese, Japanese, Korean or English has many of such units.
 fn is_usual_unit(unit: u16) -> bool {
     matches!(unit,
-        0x09 | 0x0A | 0x0D | 0x20..=0x7E | 0xA0..=0x24F | 0x370..=0x45F // alphabets
+        0x09 | 0x0A | 0x0D | 0x20..=0x7E | 0xA0..=0x24F | 0x370..=0x6FF | 0xE00..=0xE7F | 0x1E00..=0x1EFF // alphabets
         | 0x2010..=0x2027 // dashes, quotes and the ellipsis
         | 0x3000..=0x30FF // punctuation and kana
         | 0x4E00..=0x9FFF // ideographs

@@ -159,12 +159,20 @@ impl Group {
             after,
             score: in_hundredths(all().map(|repair| repair.score).sum()),
             guessed,
-            detail: all()
-                .map(|repair| repair.detail.clone())
-                .find(|one| !one.is_empty())
-                .unwrap_or_default(),
+            detail: detail(&self.second, self.first.iter().map(|(_, repair)| repair)),
         }
     }
+}
+
+/// Returns how the damage came about: what was undone last came first.
+fn detail<'r>(second: &'r [Repair], first: impl Iterator<Item = &'r Repair>) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for repair in second.iter().chain(first) {
+        if !repair.detail.is_empty() && !parts.contains(&&*repair.detail) {
+            parts.push(&repair.detail);
+        }
+    }
+    parts.join(", then ")
 }
 
 /// Returns where the byte `at` is once `edits` are made, unless one of them replaced it.

@@ -144,7 +144,12 @@ fn offset(at: usize) -> u32 {
 
 /// Turns a repair into one that changes nothing: `after` is `before`.
 fn unchanged(repair: document::Repair) -> document::Repair {
-    document::Repair { after: repair.before.clone(), guessed: Vec::new(), ..repair }
+    document::Repair {
+        detail: format!("would be `{}`", repair.after),
+        after: repair.before.clone(),
+        guessed: Vec::new(),
+        ..repair
+    }
 }
 
 fn logged(text: &str, fix: Fix) -> document::Repair {

@@ -81,7 +81,14 @@ impl Codec {
         if let Some((_, codec)) = own {
             return Some(*codec);
         }
-        Encoding::for_label_no_replacement(label.as_bytes()).map(Self::Whatwg)
+        // A standard of private-use characters, which is no encoding of text.
+        let known = Encoding::for_label_no_replacement(label.as_bytes())
+            .filter(|&encoding| encoding != encoding_rs::X_USER_DEFINED);
+        match known {
+            // Python's names have underscores.
+            None if label.contains('_') => Self::for_label(&label.replace('_', "-")),
+            known => known.map(Self::Whatwg),
+        }
     }
 
     /// Returns the name, in lower case: that of the WHATWG standard where it has one.

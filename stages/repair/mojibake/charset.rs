@@ -439,7 +439,8 @@ fn read_utf8(partial: Partial, byte: u8) -> Option<(Partial, Option<char>)> {
         _ => u32::from(first & 0x07) << 18 | low(second) << 12 | low(third) << 6 | low(byte),
     };
     let c = char::from_u32(code)?;
-    let is_text = !matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{FFFD}'..='\u{FFFF}');
+    // Beyond plane 3 nothing is assigned that text has.
+    let is_text = !matches!(c, '\u{E000}'..='\u{F8FF}' | '\u{FFFD}'..='\u{FFFF}' | '\u{40000}'..);
     is_text.then_some((Partial::default(), Some(c)))
 }
 

@@ -20,6 +20,7 @@ use std::ops::Range;
 use charset::Charset;
 use search::{Budget, Misreading, Stretch, search};
 
+use super::{log, logged_mojibake};
 use crate::stages::characters::forms::is_han;
 
 /// Characters of a line that are searched at once.
@@ -102,24 +103,38 @@ pub fn find(text: &str, guesses: bool) -> Vec<Fix> {
 ///
 /// Leaves a line alone that does not come to rest.
 fn mend_until_stable(line: &str, guesses: bool, budget: &mut Budget) -> Vec<Fix> {
-    let mut rounds: Vec<Vec<Fix>> = Vec::new();
-    let mut mended = line.to_owned();
-    loop {
-        let fixes = mend(&mended, guesses, budget);
-        if fixes.is_empty() {
-            return match rounds.len() {
-                0 => Vec::new(),
-                1 => rounds.remove(0),
-                _ => whole(line, &mended, &rounds),
-            };
-        }
-        let is_guessed_before = rounds.iter().flatten().any(|fix| !fix.guessed.is_empty());
-        if rounds.len() == MAX_ROUNDS || is_guessed_before {
-            return Vec::new();
-        }
-        mended = apply(&mended, &fixes);
-        rounds.push(fixes);
+    let mut fixes = mend(line, guesses, budget);
+    if fixes.is_empty() {
+        return fixes;
     }
+    for _ in 0..MAX_ROUNDS {
+        let mended = apply(line, &fixes);
+        let more = mend(&mended, guesses, budget);
+        if more.is_empty() {
+            return fixes;
+        }
+        fixes = joined(line, fixes, &mended, more);
+    }
+    Vec::new()
+}
+
+/// Tells two goes over a line as one: what to replace in `line`, and then in what came of it.
+fn joined(line: &str, first: Vec<Fix>, mended: &str, second: Vec<Fix>) -> Vec<Fix> {
+    let log = |text: &str, fixes: Vec<Fix>| {
+        fixes.into_iter().map(|fix| logged_mojibake(text, fix)).collect()
+    };
+    let repairs = log::join(line, log(line, first), log(mended, second));
+    let changes = repairs.into_iter().filter(|repair| repair.before != repair.after);
+    changes
+        .map(|repair| Fix {
+            kind: if repair.guessed.is_empty() { Kind::Misread } else { Kind::MisreadWithLoss },
+            span: repair.start as usize..repair.end as usize,
+            gain: repair.score,
+            after: repair.after,
+            guessed: repair.guessed.iter().map(|one| (one.offset as usize, one.byte)).collect(),
+            misreading: repair.detail,
+        })
+        .collect()
 }
 
 /// Replaces the spans of `fixes` in `text`.
@@ -133,60 +148,6 @@ pub fn apply(text: &str, fixes: &[Fix]) -> String {
     }
     mended.push_str(&text[kept_to..]);
     mended
-}
-
-/// Returns the one replacement that turns `line` into `mended`, which took several `rounds`.
-fn whole(line: &str, mended: &str, rounds: &[Vec<Fix>]) -> Vec<Fix> {
-    if line == mended {
-        return Vec::new();
-    }
-    let same = |(a, b): &(char, char)| a == b;
-    let head: usize =
-        line.chars().zip(mended.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
-    let (before, after) = (&line[head..], &mended[head..]);
-    let tail: usize = before
-        .chars()
-        .rev()
-        .zip(after.chars().rev())
-        .take_while(same)
-        .map(|(c, _)| c.len_utf8())
-        .sum();
-    let guessed = guessed_in_line(rounds.last().map_or(&[], Vec::as_slice));
-    // A guessed byte may be a part of what reads the same: that is in the log too.
-    let head = guessed.first().map_or(head, |&(at, _)| head.min(at));
-    let tail = guessed.last().map_or(tail, |&(at, _)| {
-        let c = mended[at..].chars().next().map_or(0, char::len_utf8);
-        tail.min(mended.len() - at - c)
-    });
-    if !(line.is_char_boundary(head) && line.is_char_boundary(line.len() - tail)) {
-        return Vec::new();
-    }
-    let mut misreadings: Vec<&str> = Vec::new();
-    for fix in rounds.iter().rev().flatten() {
-        misreadings.push(&fix.misreading);
-    }
-    misreadings.dedup();
-    let (before, after) = (&line[head..line.len() - tail], &mended[head..mended.len() - tail]);
-    vec![Fix {
-        kind: if guessed.is_empty() { Kind::Misread } else { Kind::MisreadWithLoss },
-        span: head..line.len() - tail,
-        gain: likelihood::ln_chance(after) - likelihood::ln_chance(before),
-        after: after.to_owned(),
-        guessed: guessed.into_iter().map(|(at, byte)| (at - head, byte)).collect(),
-        misreading: misreadings.join(", then "),
-    }]
-}
-
-/// Returns the guessed bytes of `fixes` with their offsets in the line that these make.
-fn guessed_in_line(fixes: &[Fix]) -> Vec<(usize, u8)> {
-    let mut guessed = Vec::new();
-    let mut growth = 0_isize;
-    for fix in fixes {
-        let start = fix.span.start.strict_add_signed(growth);
-        guessed.extend(fix.guessed.iter().map(|&(at, byte)| (start + at, byte)));
-        growth += fix.after.len() as isize - fix.span.len() as isize;
-    }
-    guessed
 }
 
 /// Finds what to replace in a line, going over it once.

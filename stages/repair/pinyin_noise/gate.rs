@@ -14,9 +14,30 @@ use crate::stages::characters::forms::{
 use crate::stages::characters::words::word_model;
 
 /// Words of people who write about characters. With few notes one of them is enough to let be.
-const ABOUT_LANGUAGE: [&str; 14] = [
-    "拼音", "注音", "讀音", "读音", "讀作", "读作", "念作", "發音", "发音", "聲調", "漢字", "汉字",
-    "生字", "字典",
+const ABOUT_LANGUAGE: [&str; 23] = [
+    "拼音",
+    "注音",
+    "讀音",
+    "读音",
+    "讀作",
+    "读作",
+    "念作",
+    "發音",
+    "发音",
+    "聲調",
+    "漢字",
+    "汉字",
+    "生字",
+    "字典",
+    "課文",
+    "课文",
+    "生詞",
+    "生词",
+    "成語",
+    "成语",
+    "這個字",
+    "这个字",
+    "名叫",
 ];
 
 /// Notes up to which a text is looked at with more suspicion.
@@ -180,7 +201,10 @@ impl<'t> Evidence<'t> {
                 _ => 0.0,
             };
             let against = 2.0 * self.contrary as f32;
-            let enough = self.weight + around - against >= ENOUGH && !self.about_language;
+            // A writer's notes are on the rarer characters.
+            let is_even = self.weight >= ENOUGH * self.notes as f32;
+            let enough =
+                self.weight + around - against >= ENOUGH && is_even && !self.about_language;
             enough || self.torn > 0 && self.contrary == 0
         } else {
             self.contrary * 6 <= telling
