@@ -245,6 +245,10 @@ fn lines_in_another_encoding_do_not_outvote_the_rest() {
         assert!(encoding.confidence < 1.0 && encoding.malformed.total > 0);
         assert!(doc.text().contains("中国人民银行"));
     }
+    let (doc, _) = run("{}", &[utf8.repeat(5), gbk.repeat(500)].concat());
+    let encoding = doc.encoding.as_ref().unwrap();
+    assert_eq!(encoding.name, "gbk");
+    assert!(encoding.confidence < 1.0 && encoding.malformed.total > 0);
     // And the other way round.
     let (doc, _) = run("{}", &[gbk.repeat(100), utf8.to_vec()].concat());
     assert_eq!(doc.encoding.as_ref().unwrap().name, "gbk");

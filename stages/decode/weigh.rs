@@ -66,15 +66,35 @@ const CHOSEN_BY_CHARDETNG_PER_BYTE: f32 = 0.1;
 pub fn weigh(bytes: &[u8], favour: &dyn Fn(Codec) -> f32) -> Vec<Weighed> {
     let mut ranked = Vec::new();
     for n_non_ascii in SAMPLE_NON_ASCII {
-        let sample = sample(bytes, n_non_ascii);
-        ranked = rank(&sample, bytes, favour);
-        let is_all = bytes.len() <= n_non_ascii;
-        if is_all || ranked[1].cost - ranked[0].cost >= DECISIVE {
+        let mut head = Vec::with_capacity(n_non_ascii * 2);
+        condense(bytes, n_non_ascii, &mut head);
+        ranked = rank(&head, bytes, favour);
+        if bytes.len() <= n_non_ascii || ranked[1].cost - ranked[0].cost >= DECISIVE {
             break;
         }
     }
+    // A few lines in another encoding say nothing about the rest.
+    let elsewhere = sample_elsewhere(bytes);
+    if malformed_ratio(ranked[0].codec, &elsewhere) > MOST_MALFORMED {
+        ranked = rank(&elsewhere, bytes, favour);
+    }
     ranked
 }
+
+/// Share of malformed sequences behind the head of a file from which on the head is not believed.
+const MOST_MALFORMED: f32 = 0.1;
+
+/// Returns the share of malformed sequences among the non-ASCII characters of `sample` in `codec`.
+fn malformed_ratio(codec: Codec, sample: &[u8]) -> f32 {
+    let text = codec.decode_sample(sample);
+    let n_malformed = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count();
+    let n_chars = text.chars().filter(|c| !c.is_ascii()).count();
+    // Of a few characters one cut in two is a large share.
+    if n_chars < ENOUGH_CHARS { 0.0 } else { n_malformed as f32 / n_chars as f32 }
+}
+
+/// Characters below which a share of malformed ones says nothing.
+const ENOUGH_CHARS: usize = 40;
 
 /// Returns what `sample` costs in the likeliest encoding of eight bits, or as ASCII.
 pub fn eight_bit(sample: &[u8]) -> f32 {
@@ -269,34 +289,26 @@ fn by_chardetng(bytes: &[u8]) -> Codec {
 const KEPT_BEHIND: usize = 4;
 const KEPT_AHEAD: usize = 2;
 
-/// How many places of a file are looked at: a few lines in another encoding say nothing about the
-/// rest.
-const N_PLACES: usize = 4;
+/// How many places of a file are looked at beside its head, and how many non-ASCII bytes of each.
+const N_PLACES: usize = 6;
+const PLACE_NON_ASCII: usize = 48;
 
 /// The least byte that a character of several bytes ends in: a digit, in GB18030.
 const LEAST_TRAIL: u8 = 0x30;
 
-/// How far is gone for a byte that no character of two bytes ends in.
+/// How far is gone for a byte that no character of several bytes ends in.
 const MAX_TO_BOUNDARY: usize = 256;
 
-/// Returns `n_non_ascii` non-ASCII bytes of `bytes` at most, from its start and from places all over
-/// it, without most of the ASCII ones, which read the same in all encodings that are weighed.
-fn sample(bytes: &[u8], n_non_ascii: usize) -> Vec<u8> {
-    let place = |at: usize| bytes.len() * at / N_PLACES;
-    let mut sample = Vec::with_capacity(n_non_ascii * 2);
-    if bytes.len() <= n_non_ascii {
-        condense(bytes, n_non_ascii, &mut sample);
-        return sample;
-    }
-    for at in 0..N_PLACES {
+/// Returns bytes from places all over `bytes`, each from behind a byte that is a character by itself.
+fn sample_elsewhere(bytes: &[u8]) -> Vec<u8> {
+    let place = |at: usize| bytes.len() * at / (N_PLACES + 1);
+    let mut sample = Vec::new();
+    for at in 1..=N_PLACES {
         let part = &bytes[place(at)..place(at + 1)];
-        let start = match at {
-            0 => Some(0),
-            _ => part.iter().take(MAX_TO_BOUNDARY).position(|byte| *byte < LEAST_TRAIL),
-        };
+        let start = part.iter().take(MAX_TO_BOUNDARY).position(|byte| *byte < LEAST_TRAIL);
         // Without one there is no telling where a character begins.
         if let Some(start) = start {
-            condense(&part[start..], n_non_ascii / N_PLACES, &mut sample);
+            condense(&part[start..], PLACE_NON_ASCII, &mut sample);
         }
     }
     sample
@@ -326,8 +338,9 @@ fn condense(bytes: &[u8], n_non_ascii: usize, sample: &mut Vec<u8>) {
         n_left -= n_high;
         rest = &behind[n_high..];
     }
-    // What follows is from another place: it must not complete a character that was cut here.
-    if !rest.is_empty() && whole_len > start_len {
+    // What follows is from another place: it had better not complete a character that was cut here.
+    let is_mostly_whole = 2 * (whole_len - start_len) >= sample.len() - start_len;
+    if !rest.is_empty() && is_mostly_whole {
         sample.truncate(whole_len);
     }
 }
