@@ -53,7 +53,7 @@ const WIDTH_OF_GUESSES: usize = 80;
 const TRIES_PER_CHAR: usize = 3_000;
 const TRIES_PER_LINE: usize = 100_000;
 
-/// Work that searches may still do in a text, counted in bytes tried, some 100 ns each.
+/// Work that searches may still do in a text, counted in bytes tried.
 #[derive(Debug)]
 pub struct Budget {
     left: usize,
@@ -61,7 +61,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Tries for each byte of a text: three times what prose takes that is garbled as a whole.
+    /// Tries for each byte of a text.
     const PER_BYTE: usize = 4_000;
     /// Tries in addition, so that a short text gets its searches.
     const AT_LEAST: usize = 10_000_000;
