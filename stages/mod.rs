@@ -8,6 +8,7 @@ pub mod keywords;
 pub mod repair;
 pub mod report;
 pub mod segment;
+mod tables;
 
 use crate::registry::Registry;
 
