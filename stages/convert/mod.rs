@@ -133,7 +133,7 @@ impl<C: Conversion> Stage for Converter<C> {
 struct Native(Config);
 
 /// The dictionaries of OpenCC 1.4.2; see `data/opencc/README.md`.
-const PACKED: &[u8] = include_bytes!("../data/opencc/dictionaries.txt.gz");
+const PACKED: &[u8] = include_bytes!("../../data/opencc/dictionaries.txt.gz");
 
 /// The converter of every conversion, made when the first document needs it.
 ///
