@@ -224,7 +224,7 @@ pub trait CorpusStage: Send + Sync {
     }
 
     /// Returns what one document adds, once every stage has kept it.
-    fn observe(&self, doc: &Document) -> Self::Partial;
+    fn observe(&self, doc: &Document, scratch: &mut Scratch) -> Self::Partial;
 
     /// Adds `from` to `into`, in any order with the same result.
     fn merge(&self, into: &mut Self::Partial, from: Self::Partial);
@@ -248,7 +248,7 @@ pub trait DynCorpusStage: Send + Sync {
     /// Returns what is known of no document.
     fn empty(&self) -> Box<dyn Any + Send>;
     /// See [`CorpusStage::observe`].
-    fn observe(&self, doc: &Document) -> Box<dyn Any + Send>;
+    fn observe(&self, doc: &Document, scratch: &mut Scratch) -> Box<dyn Any + Send>;
     /// See [`CorpusStage::merge`].
     fn merge(&self, into: &mut (dyn Any + Send), from: Box<dyn Any + Send>);
     /// See [`CorpusStage::finish`].
@@ -267,8 +267,8 @@ impl<S: CorpusStage> DynCorpusStage for S {
         Box::<S::Partial>::default()
     }
 
-    fn observe(&self, doc: &Document) -> Box<dyn Any + Send> {
-        Box::new(CorpusStage::observe(self, doc))
+    fn observe(&self, doc: &Document, scratch: &mut Scratch) -> Box<dyn Any + Send> {
+        Box::new(CorpusStage::observe(self, doc, scratch))
     }
 
     fn merge(&self, into: &mut (dyn Any + Send), from: Box<dyn Any + Send>) {

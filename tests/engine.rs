@@ -84,7 +84,7 @@ impl StageConfig for Count {
 impl CorpusStage for Count {
     type Partial = BTreeMap<String, u64>;
 
-    fn observe(&self, doc: &Document) -> Self::Partial {
+    fn observe(&self, doc: &Document, _: &mut Scratch) -> Self::Partial {
         assert!(self.panic_at.is_empty() || !doc.text().contains(&self.panic_at), "told to");
         let mut words = BTreeMap::new();
         for word in doc.text().split_whitespace() {

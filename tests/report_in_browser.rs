@@ -10,7 +10,7 @@ use std::process::Command;
 
 use hanmill::corpus::{CorpusKeyword, Counts};
 use hanmill::document::{Document, Keyword, PosTag, Token};
-use hanmill::stage::CorpusStage;
+use hanmill::stage::{CorpusStage, Scratch};
 use hanmill::stages::report::{Report, Reporter, Run, Seen};
 
 const TEXTS: [&str; 3] = [
@@ -52,7 +52,7 @@ fn page() -> String {
             start += word.len();
         }
         doc.keywords.push(Keyword { word: "工匠".to_owned(), weight: 1.0, count: 1 });
-        reporter.merge(&mut all, reporter.observe(&doc));
+        reporter.merge(&mut all, reporter.observe(&doc, &mut Scratch::default()));
     }
     let keywords: Vec<_> = (0..)
         .zip(KEYWORDS)

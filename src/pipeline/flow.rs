@@ -214,7 +214,7 @@ impl Shared<'_> {
                 Ok(Outcome::Dropped { id: doc.id, source: doc.source, stage, reason })
             }
             Fate::Kept => {
-                let seen = Worker::observe(stages, &doc)?;
+                let seen = worker.observe(stages, &doc)?;
                 let format = self.pipeline.token_format();
                 let line = guarded(|| Ok::<_, DocumentError>(sink::document_line(&doc, format)))
                     .map_err(|error| failure(&doc, "output", error))?;

@@ -127,14 +127,16 @@ impl Worker {
 
     /// Returns what a kept document adds to each corpus stage.
     pub(super) fn observe(
+        &mut self,
         stages: &[PipelineStage],
         doc: &Document,
     ) -> Result<Observations, Failure> {
         let mut seen = Vec::new();
         for (at, stage) in stages.iter().enumerate() {
             if let Built::Corpus(built) = &stage.built {
-                let partial = guarded(|| Ok::<_, DocumentError>(built.observe(doc)))
-                    .map_err(|error| failure(doc, stage.name, error))?;
+                let partial =
+                    guarded(|| Ok::<_, DocumentError>(built.observe(doc, &mut self.scratch)))
+                        .map_err(|error| failure(doc, stage.name, error))?;
                 seen.push((at, partial));
             }
         }

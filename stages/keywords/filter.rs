@@ -20,20 +20,28 @@ pub(super) struct Filter {
 impl Filter {
     /// Returns the word of `token` if its part of speech and its length will do.
     pub fn candidate<'d>(&self, doc: &'d Document, token: &Token) -> Option<&'d str> {
-        if !self.tags.is_empty() && !self.tags.contains(&token.pos) {
+        // Most tokens leave here, ahead of any look at a table.
+        let n_bytes = (token.end - token.start) as usize;
+        if n_bytes < self.min_chars || (!self.tags.is_empty() && !self.tags.contains(&token.pos)) {
             return None;
         }
-        // Most tokens leave here, ahead of any look at a table.
         let word = doc.word(token);
-        let is_long = |word: &str| word.chars().nth(self.min_chars - 1).is_some();
-        (is_long(word) && is_long(word.trim())).then_some(word)
+        // No character has more than four bytes.
+        let is_long = n_bytes > 4 * (self.min_chars - 1) || has_chars(word, self.min_chars);
+        is_long.then_some(word)
     }
 
     /// Tells whether the word itself will do, wherever it stands.
     pub fn takes(&self, word: &str) -> bool {
         let has_letter = || word.chars().any(|c| is_common_han(c) || c.is_alphabetic());
-        (self.numbers || has_letter()) && !self.stop_words.contains(word)
+        has_chars(word.trim(), self.min_chars)
+            && (self.numbers || has_letter())
+            && !self.stop_words.contains(word)
     }
+}
+
+fn has_chars(word: &str, n_chars: usize) -> bool {
+    word.chars().nth(n_chars - 1).is_some()
 }
 
 /// Tells of almost every character of Chinese text that it is a letter and has no case.

@@ -7,11 +7,13 @@
 //! a letter, such as `2009` and `12.5`, are left out. `stop_words: false` and `numbers: true` undo the
 //! last two.
 //!
-//! Rooms: `filter` says which tokens count, `tfidf` and `textrank` weigh them, `rank` puts
-//! them in order; `words` is the table that all of them count with.
+//! Rooms: `filter` says which tokens count, `lexicon` counts them, `tfidf` and `textrank` weigh them,
+//! `rank` puts them in order; `words` is the table that all of them look words up in.
 
 mod filter;
 mod idf;
+mod key;
+mod lexicon;
 mod rank;
 mod stop_words;
 #[cfg(test)]
@@ -22,6 +24,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use hanmill::corpus::{Corpus, CorpusKeyword};
 use hanmill::document::{Document, Keyword, PosTag};
@@ -34,7 +37,8 @@ use serde::{Deserialize, Serialize};
 
 use self::filter::Filter;
 use self::idf::Idf;
-use self::rank::{Weighted, keep_best};
+use self::lexicon::{Lexicons, RankerId};
+use self::rank::{Ranked, Weighted, keep_best};
 use self::stop_words::StopWords;
 use self::textrank::Graph;
 use self::words::WordTable;
@@ -176,8 +180,10 @@ impl Keywords {
             top: self.top as usize,
             corpus_top: self.corpus_top as usize,
             filter,
-            idf,
+            idf: idf.unwrap_or(Idf::BuiltIn),
             boost: self.boost,
+            id: RankerId::new(),
+            vocabulary: Mutex::default(),
         })
     }
 
@@ -227,15 +233,17 @@ struct Ranker {
     top: usize,
     corpus_top: usize,
     filter: Filter,
-    /// The user's table; jieba's if there is none.
-    idf: Option<Idf>,
+    idf: Idf,
     boost: BTreeMap<String, f64>,
+    id: RankerId,
+    /// Every word that may be a keyword of the corpus; its number is its place in [`Tallies`].
+    vocabulary: Mutex<WordTable<()>>,
 }
 
 /// What a worker keeps from one document to the next.
 #[derive(Default)]
 struct Buffers {
-    counts: WordTable<u32>,
+    lexicons: Lexicons,
     graph: Graph,
     weights: Weighted,
 }
@@ -249,31 +257,71 @@ struct Tally {
     documents: u64,
 }
 
-impl Ranker {
-    fn idf(&self) -> &Idf {
-        self.idf.as_ref().unwrap_or_else(|| Idf::built_in())
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.documents += other.documents;
+    }
+}
+
+/// The words of some documents, by their numbers in the vocabulary.
+///
+/// The numbers depend on which word was met first; nothing in the result does.
+#[derive(Debug, Default)]
+struct Tallies {
+    /// The words of one document, which are few.
+    few: Vec<(u32, Tally)>,
+    /// Those of many, a row for each number.
+    all: Vec<Tally>,
+}
+
+impl Tallies {
+    fn add(&mut self, id: u32, tally: Tally) {
+        let row = id as usize;
+        if row >= self.all.len() {
+            self.all.resize(row + 1, Tally::default());
+        }
+        self.all[row].add(tally);
     }
 
+    fn add_all(&mut self, other: Self) {
+        if self.all.len() < other.all.len() {
+            self.all.resize(other.all.len(), Tally::default());
+        }
+        for (into, from) in self.all.iter_mut().zip(other.all) {
+            into.add(from);
+        }
+        for (id, tally) in other.few {
+            self.add(id, tally);
+        }
+    }
+}
+
+impl Ranker {
     /// Multiplies by the user's factors, then keeps the `top` best in their order.
-    fn choose<T>(&self, weights: &mut Weighted, words: &WordTable<T>, top: usize) {
+    fn choose<'w>(&self, weights: &mut Weighted, word: impl Fn(u32) -> &'w str, top: usize) {
         if !self.boost.is_empty() {
             for ranked in weights.iter_mut() {
-                ranked.weight *= self.boost.get(words.word(ranked.id)).copied().unwrap_or(1.0);
+                ranked.weight *= self.boost.get(word(ranked.id)).copied().unwrap_or(1.0);
             }
         }
-        keep_best(weights, words, top);
+        keep_best(weights, word, top);
     }
 
     /// Returns the keywords of all documents together, best first.
-    fn rank_corpus(&self, words: &WordTable<Tally>) -> Vec<CorpusKeyword> {
-        if words.len() == 0 {
-            return Vec::new();
-        }
-        let mut weights = Weighted::with_capacity(words.len());
-        tfidf::weigh(words, |tally| tally.count, self.idf(), &mut weights);
-        self.choose(&mut weights, words, self.corpus_top);
-        let keyword = |ranked: &rank::Ranked| {
-            let &Tally { count, documents } = words.value(ranked.id);
+    fn rank_corpus(&self, all: &Tallies) -> Vec<CorpusKeyword> {
+        let words = self.vocabulary.lock().unwrap_or_else(PoisonError::into_inner);
+        let total: u64 = all.all.iter().map(|tally| tally.count).sum();
+        let met = (0..).zip(&all.all).filter(|(_, tally)| tally.count > 0);
+        let mut weights: Weighted = met
+            .map(|(id, tally)| Ranked {
+                id,
+                weight: tfidf::weight(tally.count, self.idf.of(words.word(id)), total),
+            })
+            .collect();
+        self.choose(&mut weights, |id| words.word(id), self.corpus_top);
+        let keyword = |ranked: &Ranked| {
+            let Tally { count, documents } = all.all[ranked.id as usize];
             let word = words.word(ranked.id).to_owned();
             CorpusKeyword { word, weight: ranked.weight, count, documents }
         };
@@ -282,71 +330,57 @@ impl Ranker {
 }
 
 impl CorpusStage for Ranker {
-    /// Words that may be keywords, with integers only, so that the order of merging doesn't show.
-    type Partial = WordTable<Tally>;
+    type Partial = Tallies;
 
     fn process(&self, doc: &mut Document, scratch: &mut Scratch) -> Result<Verdict, DocumentError> {
-        let Buffers { counts, graph, weights } = scratch.get();
-        counts.clear();
+        let Buffers { lexicons, graph, weights } = scratch.get();
+        let lexicon = lexicons.begin(self.id);
         graph.clear();
         weights.clear();
-        for token in &doc.tokens {
-            let word = self.filter.candidate(doc, token);
-            let counted = word.and_then(|word| counts.add_if(word, |word| self.filter.takes(word)));
-            let id = counted.map(|(id, count)| {
-                *count += 1;
-                id
-            });
+        let mut total = 0;
+        lexicon.count_all(doc, &self.filter, &self.idf, |place| {
+            total += u64::from(place.is_some());
             if self.method == Method::Textrank {
-                graph.push(id);
+                graph.push(place);
             }
-        }
+        });
+        let n_words = lexicon.len() as u32;
+        let word = |id| lexicon.word(id, doc.text());
         match self.method {
-            _ if counts.len() == 0 => {}
-            Method::Tfidf => tfidf::weigh(counts, |&n| u64::from(n), self.idf(), weights),
-            Method::Textrank => graph.weigh(counts, weights),
+            _ if n_words == 0 => {}
+            Method::Tfidf => weights.extend((0..n_words).map(|id| Ranked {
+                id,
+                weight: tfidf::weight(u64::from(lexicon.count(id)), lexicon.idf(id), total),
+            })),
+            Method::Textrank => graph.weigh(lexicon.len(), word, weights),
         }
-        self.choose(weights, counts, self.top);
-        let keyword = |ranked: &rank::Ranked| Keyword {
-            word: counts.word(ranked.id).to_owned(),
+        self.choose(weights, word, self.top);
+        let keyword = |ranked: &Ranked| Keyword {
+            word: word(ranked.id).to_owned(),
             weight: ranked.weight,
-            count: *counts.value(ranked.id),
+            count: lexicon.count(ranked.id),
         };
         doc.keywords = weights.iter().map(keyword).collect();
         Ok(Verdict::Keep)
     }
 
-    fn observe(&self, doc: &Document) -> Self::Partial {
-        // The tokens are counted anew, as they are after the last stage.
-        let mut words = WordTable::<Tally>::default();
+    fn observe(&self, doc: &Document, scratch: &mut Scratch) -> Tallies {
         if self.corpus_top == 0 {
-            return words;
+            return Tallies::default();
         }
-        for token in &doc.tokens {
-            let word = self.filter.candidate(doc, token);
-            let counted = word.and_then(|word| words.add_if(word, |word| self.filter.takes(word)));
-            if let Some((_, tally)) = counted {
-                tally.count += 1;
-                tally.documents = 1;
-            }
-        }
-        words
+        // The tokens are counted anew, as they are after the last stage.
+        let lexicon = scratch.get::<Buffers>().lexicons.begin(self.id);
+        lexicon.count_all(doc, &self.filter, &self.idf, |_| {});
+        let words = lexicon.numbered(doc.text(), &self.vocabulary).into_iter();
+        let tally = |count| Tally { count: u64::from(count), documents: 1 };
+        Tallies { few: words.map(|(id, count)| (id, tally(count))).collect(), all: Vec::new() }
     }
 
-    fn merge(&self, into: &mut Self::Partial, from: Self::Partial) {
-        // The numbers of the words depend on who comes first; nothing in the result does.
-        if into.len() < from.len() {
-            let smaller = std::mem::replace(into, from);
-            return self.merge(into, smaller);
-        }
-        for (_, word, tally) in from.iter() {
-            let (_, sum) = into.add(word);
-            sum.count += tally.count;
-            sum.documents += tally.documents;
-        }
+    fn merge(&self, into: &mut Tallies, from: Tallies) {
+        into.add_all(from);
     }
 
-    fn finish(&self, all: Self::Partial, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {
+    fn finish(&self, all: Tallies, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {
         corpus.keywords = self.rank_corpus(&all);
         Ok(())
     }

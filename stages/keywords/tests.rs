@@ -54,9 +54,10 @@ fn words(keywords: &[Keyword]) -> Vec<&str> {
 }
 
 fn fold(ranker: &Ranker, docs: &[Document]) -> Vec<CorpusKeyword> {
-    let mut all = WordTable::default();
+    let mut all = Tallies::default();
+    let mut scratch = Scratch::default();
     for doc in docs {
-        ranker.merge(&mut all, ranker.observe(doc));
+        ranker.merge(&mut all, ranker.observe(doc, &mut scratch));
     }
     ranker.rank_corpus(&all)
 }
@@ -246,7 +247,7 @@ fn the_corpus_counts_words_and_documents() {
 #[test]
 fn a_corpus_without_keywords_counts_nothing() {
     let off = ranker(Keywords { corpus_top: 0, ..Keywords::default() });
-    assert_eq!(off.observe(&plain("工会")).len(), 0);
+    assert!(off.observe(&plain("工会"), &mut Scratch::default()).few.is_empty());
     assert_eq!(fold(&off, &[plain("工会")]), []);
     assert_eq!(fold(&ranker(Keywords::default()), &[]), []);
 }
@@ -300,9 +301,10 @@ proptest! {
         let docs: Vec<_> = docs.iter().map(|words| built(words)).collect();
         let (first, second) = docs.split_at(split.min(docs.len()));
         let partial = |docs: &[Document]| {
-            let mut partial = WordTable::default();
+            let mut partial = Tallies::default();
+            let mut scratch = Scratch::default();
             for doc in docs.iter().rev() {
-                ranker.merge(&mut partial, ranker.observe(doc));
+                ranker.merge(&mut partial, ranker.observe(doc, &mut scratch));
             }
             partial
         };

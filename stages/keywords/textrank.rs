@@ -7,7 +7,6 @@
 use rustc_hash::FxHashMap;
 
 use super::rank::{Ranked, Weighted};
-use super::words::WordTable;
 
 /// Two words are neighbours if fewer than so many tokens lie from one to the other.
 const SPAN: usize = 5;
@@ -65,14 +64,19 @@ impl Graph {
         self.tokens.push(word);
     }
 
-    /// Weighs every word that has a neighbour.
+    /// Weighs every word that has a neighbour, of `n_words`, of which `word` gives each by its number.
     ///
     /// Weights are scaled so that the best word has 1; all are greater than zero.
-    pub fn weigh<T>(&mut self, words: &WordTable<T>, weights: &mut Weighted) {
+    pub fn weigh<'w>(
+        &mut self,
+        n_words: usize,
+        word: impl Fn(u32) -> &'w str,
+        weights: &mut Weighted,
+    ) {
         self.connect();
-        self.lay_out(words.len());
+        self.lay_out(n_words);
         self.share_out();
-        self.iterate(words);
+        self.iterate(word);
 
         // The least rank is never zero: each round adds `1 - DAMPING`.
         let ranks = || self.order.iter().map(|&id| self.rank[id as usize]);
@@ -148,8 +152,8 @@ impl Graph {
     }
 
     /// Ranks the words in the order of their code points, each by the latest ranks of the others.
-    fn iterate<T>(&mut self, words: &WordTable<T>) {
-        self.order.sort_unstable_by(|&a, &b| words.word(a).cmp(words.word(b)));
+    fn iterate<'w>(&mut self, word: impl Fn(u32) -> &'w str) {
+        self.order.sort_unstable_by(|&a, &b| word(a).cmp(word(b)));
         for _ in 0..ROUNDS {
             for &id in &self.order {
                 let bounds = self.first_arc[id as usize]..self.first_arc[id as usize + 1];

@@ -1,21 +1,21 @@
 //! A table of words without repeats: what everything in this stage counts with.
 
-use std::hash::BuildHasher;
-
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use rustc_hash::FxBuildHasher;
+
+use super::key::Key;
 
 /// Words in the order in which they first came, each with a number from 0 and a value.
 ///
-/// All words lie in one buffer, so that a table costs three allocations, not one a word, and keeps
-/// them when it is [cleared](Self::clear).
+/// All words lie in one buffer, so that a table costs three allocations, not one a word.
+#[derive(Debug)]
 pub(super) struct WordTable<T> {
     text: String,
     rows: Vec<Row<T>>,
-    index: HashTable<u32>,
+    index: HashTable<(Key, u32)>,
 }
 
+#[derive(Debug)]
 struct Row<T> {
     /// Where the word ends in the buffer, in bytes; it starts where the one before ends.
     end: usize,
@@ -29,30 +29,6 @@ impl<T> Default for WordTable<T> {
 }
 
 impl<T> WordTable<T> {
-    /// Rows up to which a cleared table keeps its memory.
-    const KEPT_ROWS: usize = 1 << 14;
-
-    /// Makes a table with room for `n_words` of `n_bytes` altogether.
-    pub fn with_capacity(n_words: usize, n_bytes: usize) -> Self {
-        Self {
-            text: String::with_capacity(n_bytes),
-            rows: Vec::with_capacity(n_words),
-            index: HashTable::with_capacity(n_words),
-        }
-    }
-
-    /// Forgets all words, and keeps the memory for the next ones.
-    pub fn clear(&mut self) {
-        // Clearing the index costs its capacity: after one huge document, all small ones would pay.
-        if self.rows.capacity() > Self::KEPT_ROWS {
-            *self = Self::default();
-            return;
-        }
-        self.text.clear();
-        self.rows.clear();
-        self.index.clear();
-    }
-
     /// Returns how many words there are.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -74,64 +50,47 @@ impl<T> WordTable<T> {
         &self.rows[id as usize].value
     }
 
+    /// Returns the value of the word with the number `id`, to be changed.
+    ///
+    /// # Panics
+    /// If no word has this number.
+    pub fn value_mut(&mut self, id: u32) -> &mut T {
+        &mut self.rows[id as usize].value
+    }
+
     /// Returns the value of `word`, if it is here.
     pub fn get(&self, word: &str) -> Option<&T> {
-        self.index
-            .find(hash(word), |&id| self.word(id) == word)
-            .map(|&id| &self.rows[id as usize].value)
+        let key = Key::of(word);
+        let is_it =
+            |&(known, id): &(Key, u32)| known == key && (key.is_exact() || self.word(id) == word);
+        self.index.find(key.hash(), is_it).map(|&(_, id)| self.value(id))
+    }
+
+    /// Returns the number of `word`, after adding it with the value that `make` gives if it is new.
+    pub fn add(&mut self, word: &str, make: impl FnOnce() -> T) -> u32 {
+        let Self { text, rows, index } = self;
+        let key = Key::of(word);
+        let entry = index.entry(
+            key.hash(),
+            |&(known, id)| known == key && (key.is_exact() || word_at(text, rows, id) == word),
+            |(key, _)| key.hash(),
+        );
+        match entry {
+            Entry::Occupied(known) => known.get().1,
+            Entry::Vacant(new) => {
+                let id = u32::try_from(rows.len()).expect("fewer than 2³² words fit in memory");
+                new.insert((key, id));
+                text.push_str(word);
+                rows.push(Row { end: text.len(), value: make() });
+                id
+            }
+        }
     }
 
     /// Iterates over the values in the order in which the words came.
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.rows.iter().map(|row| &row.value)
     }
-
-    /// Iterates over number, word and value in the order in which the words came.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &str, &T)> {
-        let mut start = 0;
-        (0..).zip(&self.rows).map(move |(id, row)| {
-            let word = &self.text[start..row.end];
-            start = row.end;
-            (id, word, &row.value)
-        })
-    }
-}
-
-impl<T: Default> WordTable<T> {
-    /// Returns the number and the value of `word`, after adding it if it is new.
-    pub fn add(&mut self, word: &str) -> (u32, &mut T) {
-        self.add_if(word, |_| true).expect("every word is taken")
-    }
-
-    /// Returns the number and the value of `word`; a new word is added only if `takes` says so.
-    pub fn add_if(
-        &mut self,
-        word: &str,
-        takes: impl FnOnce(&str) -> bool,
-    ) -> Option<(u32, &mut T)> {
-        let Self { text, rows, index } = self;
-        let entry = index.entry(
-            hash(word),
-            |&id| word_at(text, rows, id) == word,
-            |&id| hash(word_at(text, rows, id)),
-        );
-        let id = match entry {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(_) if !takes(word) => return None,
-            Entry::Vacant(new) => {
-                let id = u32::try_from(rows.len()).expect("fewer than 2³² words fit in memory");
-                new.insert(id);
-                text.push_str(word);
-                rows.push(Row { end: text.len(), value: T::default() });
-                id
-            }
-        };
-        Some((id, &mut rows[id as usize].value))
-    }
-}
-
-fn hash(word: &str) -> u64 {
-    FxBuildHasher.hash_one(word)
 }
 
 fn word_at<'t, T>(text: &'t str, rows: &[Row<T>], id: u32) -> &'t str {
@@ -148,32 +107,23 @@ mod tests {
     fn numbers_words_as_they_come() {
         let mut table = WordTable::<u32>::default();
         for word in ["工会", "职工", "工会", "", "职工", "工会"] {
-            *table.add(word).1 += 1;
+            let id = table.add(word, || 0);
+            *table.value_mut(id) += 1;
         }
-        let rows: Vec<_> = table.iter().map(|(id, word, &n)| (id, word, n)).collect();
-        assert_eq!(rows, [(0, "工会", 3), (1, "职工", 2), (2, "", 1)]);
+        let rows: Vec<_> = (0..3).map(|id| (table.word(id), *table.value(id))).collect();
+        assert_eq!(rows, [("工会", 3), ("职工", 2), ("", 1)]);
         assert_eq!(table.get("职工"), Some(&2));
         assert_eq!(table.get("职"), None);
     }
 
     #[test]
-    fn leaves_out_what_is_not_taken() {
-        let mut table = WordTable::<u32>::default();
-        assert!(table.add_if("的", |_| false).is_none());
-        assert_eq!(table.len(), 0);
-        assert_eq!(table.add("党建").0, 0);
-        assert!(table.add_if("党建", |_| false).is_some(), "known words are not asked for again");
-    }
-
-    #[test]
-    fn holds_many_words_and_none_after_clearing() {
+    fn holds_many_words_long_and_short() {
         let mut table = WordTable::<usize>::default();
+        let word = |n: usize| format!("{}{n}", "中华人民".repeat(n % 3));
         for n in 0..100_000 {
-            *table.add(&n.to_string()).1 = n;
+            table.add(&word(n), || n);
         }
-        assert!((0..100_000).all(|n| table.get(&n.to_string()) == Some(&n)));
-        table.clear();
-        assert_eq!(table.len(), 0);
-        assert!(table.get("1").is_none());
+        assert_eq!(table.len(), 100_000);
+        assert!((0..100_000).all(|n| table.get(&word(n)) == Some(&n)));
     }
 }

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hanmill::corpus::{Corpus, CorpusKeyword, Counts, Failure};
 use hanmill::document::Document;
 use hanmill::stage::{
-    BuildContext, Built, ConfigError, CorpusStage, FinishError, Layer, StageConfig,
+    BuildContext, Built, ConfigError, CorpusStage, FinishError, Layer, Scratch, StageConfig,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -140,11 +140,12 @@ impl Reporter {
     /// ```
     /// use hanmill::corpus::Counts;
     /// use hanmill::document::Document;
-    /// use hanmill::stage::CorpusStage;
+    /// use hanmill::stage::{CorpusStage, Scratch};
     /// use hanmill::stages::report::{Report, Reporter, Run};
     ///
     /// let reporter = Reporter::new(Report::default());
-    /// let seen = reporter.observe(&Document::from_text("a.txt", "春眠不觉晓,处处闻啼鸟。"));
+    /// let doc = Document::from_text("a.txt", "春眠不觉晓,处处闻啼鸟。");
+    /// let seen = reporter.observe(&doc, &mut Scratch::default());
     /// let counts = Counts { read: 1, kept: 1, ..Counts::default() };
     /// let run = Run {
     ///     counts: &counts,
@@ -170,7 +171,7 @@ impl Reporter {
 impl CorpusStage for Reporter {
     type Partial = Seen;
 
-    fn observe(&self, doc: &Document) -> Seen {
+    fn observe(&self, doc: &Document, _: &mut Scratch) -> Seen {
         let may_be_shown = doc.seq <= self.last_shown.load(Ordering::Relaxed);
         Seen::of(doc, &self.options, may_be_shown)
     }

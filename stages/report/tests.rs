@@ -70,7 +70,7 @@ fn corpus_keywords(words: &[&str]) -> Vec<CorpusKeyword> {
 fn fold(reporter: &Reporter, docs: &[Document]) -> Seen {
     let mut all = Seen::default();
     for doc in docs {
-        reporter.merge(&mut all, reporter.observe(doc));
+        reporter.merge(&mut all, reporter.observe(doc, &mut Scratch::default()));
     }
     all
 }
@@ -318,7 +318,7 @@ proptest! {
 
         let mut parts: Vec<Seen> = (0..n_parts).map(|_| Seen::default()).collect();
         for (i, seq) in order.into_iter().enumerate() {
-            reporter.merge(&mut parts[i % n_parts], reporter.observe(&make(seq)));
+            reporter.merge(&mut parts[i % n_parts], reporter.observe(&make(seq), &mut Scratch::default()));
         }
         let mut all = Seen::default();
         for part in parts.into_iter().rev() {

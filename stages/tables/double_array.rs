@@ -54,7 +54,8 @@ impl Slots {
         loop {
             let base = slot - usize::from(first);
             self.reach(base + usize::from(u16::MAX));
-            if !self.is_base[base] && codes.iter().all(|&code| self.is_free(base + usize::from(code)))
+            if !self.is_base[base]
+                && codes.iter().all(|&code| self.is_free(base + usize::from(code)))
             {
                 self.is_base[base] = true;
                 for &code in codes {

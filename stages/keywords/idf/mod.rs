@@ -1,37 +1,34 @@
 //! How rare words are in general: jieba's table of inverse document frequencies, or the user's own.
 
-use std::io::Read;
+mod slot;
+
 use std::path::Path;
-use std::sync::LazyLock;
 
-use flate2::read::GzDecoder;
-
+use self::slot::{VALUE_MASK, first_slot};
 use super::MAX_FACTOR;
+use super::key::Key;
 use super::words::WordTable;
+use crate::stages::tables::mapped;
 
-/// The `idf.txt` of jieba 0.42.1, by value; see `data/jieba/README.md`.
-const JIEBA: &[u8] = include_bytes!("../../data/jieba/idf_by_value.txt.gz");
-
-static BUILT_IN: LazyLock<Idf> = LazyLock::new(|| {
-    // The last four bytes of a gzip file hold the length of what is packed in it.
-    let n_bytes = JIEBA.last_chunk().map_or(0, |&bytes| u32::from_le_bytes(bytes));
-    let mut lines = String::with_capacity(n_bytes as usize);
-    GzDecoder::new(JIEBA).read_to_string(&mut lines).expect("the built-in table unpacks");
-    Idf::parse_by_value(&lines).expect("the built-in table is well formed")
-});
+mapped! {
+    /// jieba's words by hash; see `slot`.
+    static SLOTS: [u64] = "idf_slots";
+}
+mapped! {
+    /// The values that occur, as bits of a float, the median of all words first.
+    static VALUES: [u64] = "idf_values";
+}
 
 /// Inverse document frequencies: the higher, the fewer texts hold the word.
-pub(super) struct Idf {
-    words: WordTable<f64>,
-    median: f64,
+pub(super) enum Idf {
+    /// The `idf.txt` of jieba 0.42.1, compiled when the program was built; see
+    /// `data/jieba/README.md`.
+    BuiltIn,
+    /// A table of the user's.
+    Own { words: WordTable<f64>, median: f64 },
 }
 
 impl Idf {
-    /// Returns jieba's table, which is unpacked when it is first asked for.
-    pub fn built_in() -> &'static Self {
-        &BUILT_IN
-    }
-
     /// Reads a table of lines `word value` in UTF-8.
     ///
     /// # Errors
@@ -53,22 +50,9 @@ impl Idf {
             let (word, value) = line
                 .rsplit_once([' ', '\t'])
                 .ok_or_else(|| format!("line {n} is not a word, a space and a number"))?;
-            *words.add(word.trim_end()).1 =
-                number(value).map_err(|why| format!("line {n}: {why}"))?;
-        }
-        Self::of_words(words)
-    }
-
-    /// Reads lines of a value and all words that have it.
-    fn parse_by_value(lines: &str) -> Result<Self, String> {
-        // A word and the space ahead of it have 9 bytes in jieba's table.
-        let mut words = WordTable::with_capacity(lines.len() / 9, lines.len());
-        for line in lines.lines() {
-            let mut fields = line.split(' ');
-            let value = number(fields.next().unwrap_or(""))?;
-            for word in fields {
-                *words.add(word).1 = value;
-            }
+            let value = number(value).map_err(|why| format!("line {n}: {why}"))?;
+            let id = words.add(word.trim_end(), || value);
+            *words.value_mut(id) = value;
         }
         Self::of_words(words)
     }
@@ -80,14 +64,36 @@ impl Idf {
         }
         let middle = values.len() / 2;
         let median = *values.select_nth_unstable_by(middle, f64::total_cmp).1;
-        Ok(Self { words, median })
+        Ok(Self::Own { words, median })
     }
 
     /// Returns the value of `word`, and of a word that is not here the median of all.
     ///
     /// The median, the upper one of an even number, is what jieba takes for unknown words.
     pub fn of(&self, word: &str) -> f64 {
-        self.words.get(word).copied().unwrap_or(self.median)
+        match self {
+            Self::BuiltIn => built_in(word),
+            Self::Own { words, median } => words.get(word).copied().unwrap_or(*median),
+        }
+    }
+}
+
+/// Returns jieba's value of `word`.
+///
+/// Words are told apart by 64 bits of their hash, so that a word which jieba's table lacks is taken for
+/// one that it has with a chance of one in 10¹⁵.
+fn built_in(word: &str) -> f64 {
+    let hash = Key::of(word).hash();
+    let mut at = first_slot(hash, SLOTS.len());
+    loop {
+        let slot = SLOTS[at];
+        if slot == 0 {
+            return f64::from_bits(VALUES[0]);
+        }
+        if (slot ^ hash) & !VALUE_MASK == 0 {
+            return f64::from_bits(VALUES[(slot & VALUE_MASK) as usize]);
+        }
+        at = (at + 1) % SLOTS.len();
     }
 }
 
@@ -101,15 +107,28 @@ fn number(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+
     use super::*;
 
     #[test]
     fn holds_what_jieba_holds() {
-        let idf = Idf::built_in();
-        assert_eq!(idf.words.len(), 270_132);
-        assert_eq!(idf.of("劳动防护"), 13.900677652);
-        assert_eq!(idf.of("玩花样"), 13.2075304714);
-        assert_eq!(idf.of("没有人说过的词"), 11.9547675029);
+        let packed = include_bytes!("../../../data/jieba/idf_by_value.txt.gz");
+        let mut lines = String::new();
+        GzDecoder::new(&packed[..]).read_to_string(&mut lines).unwrap();
+        let mut n_words = 0;
+        for line in lines.lines() {
+            let (value, words) = line.split_once(' ').unwrap();
+            let value: f64 = value.parse().unwrap();
+            for word in words.split(' ') {
+                assert_eq!(Idf::BuiltIn.of(word), value, "{word}");
+                n_words += 1;
+            }
+        }
+        assert_eq!(n_words, 270_132);
+        assert_eq!(Idf::BuiltIn.of("没有人说过的词"), 11.9547675029);
     }
 
     #[test]
