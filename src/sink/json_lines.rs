@@ -1,41 +1,64 @@
 //! `documents.jsonl`, `dropped.jsonl` and `quarantine.jsonl`: an object a line, keys in a fixed order.
 
 use rustc_hash::FxHashSet;
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use crate::config::TokenFormat;
 use crate::corpus::Failure;
-use crate::document::{Document, Provenance, SourceRef};
+use crate::document::{Document, Provenance, SourceRef, Token};
 
 /// Returns the line of a kept document, with its line end.
 ///
 /// Fields that came in follow the mill's own; one that bears the name of a field of the mill's is
 /// written as `NAME_in`, with as many `_in` as it takes, so that nothing is lost.
 pub fn document_line(doc: &Document, tokens: TokenFormat) -> Vec<u8> {
-    let capacity = doc.text().len() * 2 + doc.tokens.len() * 4 + 512;
-    line(&Line { doc, tokens }, capacity)
+    let capacity = doc.text().len() * 2 + doc.tokens.len() * 4 + doc.keywords.len() * 64 + 512;
+    let mut object = Object::with_capacity(capacity);
+    // An id that came in as a number goes out as one.
+    match doc.fields.iter().find(|(name, _)| *name == "id") {
+        Some((_, id)) => object.entry("id", id),
+        None => object.entry("id", &doc.id),
+    }
+    object.entry("source", &doc.source);
+    if let Some(encoding) = &doc.encoding {
+        object.entry("encoding", encoding);
+    }
+    object.entry("text", doc.text());
+    write_tokens(&mut object, doc, tokens);
+    if !doc.keywords.is_empty() {
+        object.entry("keywords", &doc.keywords);
+    }
+    if !doc.repairs.is_empty() {
+        object.entry("repairs", &doc.repairs);
+    }
+    let mut others = doc.fields.iter().filter(|(name, _)| *name != "id").peekable();
+    if others.peek().is_some() {
+        let mut names: FxHashSet<String> = OWN.into_iter().map(str::to_owned).collect();
+        for (name, value) in others {
+            let mut name = name.to_owned();
+            while !names.insert(name.clone()) {
+                name += "_in";
+            }
+            object.entry(&name, value);
+        }
+    }
+    object.into_line()
 }
 
 /// Returns the line of a document that a stage did not want, with its line end.
 pub fn dropped_line(id: &str, source: &SourceRef, stage: &str, reason: &str) -> Vec<u8> {
-    #[derive(serde::Serialize)]
-    struct Dropped<'a> {
-        id: &'a str,
-        source: &'a SourceRef,
-        stage: &'a str,
-        reason: &'a str,
-    }
-    line(&Dropped { id, source, stage, reason }, 128)
+    let mut object = Object::with_capacity(128);
+    object.entry("id", id);
+    object.entry("source", source);
+    object.entry("stage", stage);
+    object.entry("reason", reason);
+    object.into_line()
 }
 
 /// Returns the line of a document that could not be worked on, with its line end.
 pub fn failure_line(failure: &Failure) -> Vec<u8> {
-    line(failure, 256)
-}
-
-fn line(value: &impl Serialize, capacity: usize) -> Vec<u8> {
-    let mut line = Vec::with_capacity(capacity);
-    serde_json::to_writer(&mut line, value).expect("a document is plain data with string keys");
+    let mut line = Vec::with_capacity(256);
+    write_json(&mut line, failure);
     line.push(b'\n');
     line
 }
@@ -43,72 +66,78 @@ fn line(value: &impl Serialize, capacity: usize) -> Vec<u8> {
 /// Names of the mill's own fields.
 const OWN: [&str; 8] = ["id", "source", "encoding", "text", "tokens", "pos", "keywords", "repairs"];
 
-struct Line<'a> {
-    doc: &'a Document,
-    tokens: TokenFormat,
-}
-
-impl Serialize for Line<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let doc = self.doc;
-        let mut map = serializer.serialize_map(None)?;
-        // An id that came in as a number goes out as one.
-        match doc.fields.iter().find(|(name, _)| *name == "id") {
-            Some((_, id)) => map.serialize_entry("id", id)?,
-            None => map.serialize_entry("id", &doc.id)?,
+fn write_tokens(object: &mut Object, doc: &Document, format: TokenFormat) {
+    if doc.tokens.is_empty() {
+        return;
+    }
+    match format {
+        TokenFormat::None => return,
+        TokenFormat::Words => write_words(object.key("tokens"), doc.text(), &doc.tokens),
+        TokenFormat::Spans => object.entry("tokens", &Spans { doc, origin: None }),
+        TokenFormat::Origins => {
+            let origin = Some(doc.provenance());
+            object.entry("tokens", &Spans { doc, origin });
         }
-        map.serialize_entry("source", &doc.source)?;
-        if let Some(encoding) = &doc.encoding {
-            map.serialize_entry("encoding", encoding)?;
-        }
-        map.serialize_entry("text", doc.text())?;
-        self.serialize_tokens(&mut map)?;
-        if !doc.keywords.is_empty() {
-            map.serialize_entry("keywords", &doc.keywords)?;
-        }
-        if !doc.repairs.is_empty() {
-            map.serialize_entry("repairs", &doc.repairs)?;
-        }
-        let mut names: FxHashSet<String> = OWN.into_iter().map(str::to_owned).collect();
-        for (name, value) in doc.fields.iter().filter(|(name, _)| *name != "id") {
-            let mut name = name.to_owned();
-            while !names.insert(name.clone()) {
-                name += "_in";
-            }
-            map.serialize_entry(&name, value)?;
-        }
-        map.end()
+    }
+    if doc.tokens.iter().any(|token| !token.pos.is_empty()) {
+        object.entry("pos", &PartsOfSpeech(doc));
     }
 }
 
-impl Line<'_> {
-    fn serialize_tokens<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        let doc = self.doc;
-        if doc.tokens.is_empty() || self.tokens == TokenFormat::None {
-            return Ok(());
+/// Writes the words as an array of strings.
+///
+/// This is half of a run's output, and few words hold anything that JSON escapes, so that the bytes of
+/// the others are copied as they are.
+fn write_words(line: &mut Vec<u8>, text: &str, tokens: &[Token]) {
+    line.push(b'[');
+    for (n, token) in tokens.iter().enumerate() {
+        if n > 0 {
+            line.push(b',');
         }
-        match self.tokens {
-            TokenFormat::Words => map.serialize_entry("tokens", &Words(doc))?,
-            TokenFormat::Spans => map.serialize_entry("tokens", &Spans { doc, origin: None })?,
-            TokenFormat::Origins => {
-                let origin = Some(doc.provenance());
-                map.serialize_entry("tokens", &Spans { doc, origin })?;
-            }
-            TokenFormat::None => {}
+        let word = &text[token.range()];
+        if word.bytes().any(is_escaped) {
+            write_json(line, word);
+        } else {
+            line.push(b'"');
+            line.extend_from_slice(word.as_bytes());
+            line.push(b'"');
         }
-        if doc.tokens.iter().any(|token| !token.pos.is_empty()) {
-            map.serialize_entry("pos", &PartsOfSpeech(doc))?;
-        }
-        Ok(())
     }
+    line.push(b']');
 }
 
-struct Words<'a>(&'a Document);
+/// Tells whether JSON allows the byte in a string only behind a backslash.
+fn is_escaped(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
 
-impl Serialize for Words<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let doc = self.0;
-        serializer.collect_seq(doc.tokens.iter().map(|token| doc.word(token)))
+fn write_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    serde_json::to_writer(line, value).expect("a document is plain data with string keys");
+}
+
+/// A line that is written entry by entry, as an object of JSON.
+struct Object(Vec<u8>);
+
+impl Object {
+    fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    /// Writes a key, and returns the line for its value.
+    fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        write_json(&mut self.0, key);
+        self.0.push(b':');
+        &mut self.0
+    }
+
+    fn entry(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
+        write_json(self.key(key), value);
+    }
+
+    fn into_line(mut self) -> Vec<u8> {
+        self.0.extend_from_slice(b"}\n");
+        self.0
     }
 }
 
@@ -165,6 +194,20 @@ mod tests {
         assert!(written(&doc, TokenFormat::Spans).contains(r#"["字",4,7]"#));
         assert!(written(&doc, TokenFormat::Origins).contains(r#"["字",4,7,4,7]"#));
         assert!(!written(&doc, TokenFormat::None).contains("tokens"));
+    }
+
+    #[test]
+    fn a_word_is_escaped_where_json_wants_it() {
+        let words = ["汉", "\n", "a\"b", "\\", "\0", "\u{7f}", "\u{2028}", "字\t"];
+        let mut doc = Document::from_text("a", words.concat());
+        let mut start = 0;
+        for word in words {
+            doc.tokens.push(Token::new(start..start + word.len(), PosTag::default()));
+            start += word.len();
+        }
+        let line: serde_json::Value =
+            serde_json::from_str(&written(&doc, TokenFormat::Words)).unwrap();
+        assert_eq!(line["tokens"], serde_json::json!(words));
     }
 
     #[test]
