@@ -13,6 +13,14 @@ mod stages {
             pub mod slot;
         }
     }
+    pub mod segment {
+        pub mod kernel {
+            pub mod code;
+            pub mod compile;
+            pub mod model;
+            pub mod node;
+        }
+    }
     pub mod tables {
         pub mod double_array;
     }
@@ -35,12 +43,45 @@ mod tables {
     use flate2::read::GzDecoder;
 
     use crate::stages::keywords::idf;
+    use crate::stages::segment::kernel;
 
     /// Compiles every dictionary.
     pub fn write() {
+        write_idf();
+        write_segment();
+    }
+
+    fn write_segment() {
+        let tables = kernel::compile::compile(
+            &unpacked("data/jieba/dict.txt.gz"),
+            &unpacked("data/jieba/hmm_words.txt.gz"),
+            &unpacked("data/jieba/hmm_tags.txt.gz"),
+        );
+        write_numbers("segment_codes", &tables.codes);
+        write_numbers("segment_first", &tables.first);
+        write_numbers("segment_nodes", &tables.nodes);
+        write_numbers("segment_frequencies", &tables.frequencies);
+        write_numbers("segment_emissions", &tables.emissions);
+        write_numbers("segment_total", &[tables.total]);
+        write_numbers("segment_model", &tables.model);
+        write_numbers("segment_tags", &tables.tags);
+        let tags = tables.tag_model;
+        write_numbers("segment_tag_positions", &tags.positions);
+        write_numbers("segment_tag_tags", &tags.tags);
+        write_numbers("segment_tag_start", &tags.start);
+        write_numbers("segment_tag_next_offsets", &tags.next_offsets);
+        write_numbers("segment_tag_next_states", &tags.next_states);
+        write_numbers("segment_tag_next", &tags.next);
+        write_numbers("segment_tag_offsets", &tags.offsets);
+        write_numbers("segment_tag_states", &tags.states);
+        write_numbers("segment_tag_emissions", &tags.emissions);
+        write_file("segment_tag_names", tables.tag_names.as_bytes());
+    }
+
+    fn write_idf() {
         let tables = idf::compile::compile(&unpacked("data/jieba/idf_by_value.txt.gz"));
-        write_u64s("idf_slots", &tables.slots);
-        write_u64s("idf_values", &tables.values);
+        write_numbers("idf_slots", &tables.slots);
+        write_numbers("idf_values", &tables.values);
     }
 
     /// Returns the text of a packed file, which the build then depends on.
@@ -54,13 +95,31 @@ mod tables {
         text
     }
 
-    fn write_u64s(name: &str, numbers: &[u64]) {
+    /// A number that is written as the target has it in memory.
+    trait Number: Copy {
+        fn bytes(self, is_big: bool) -> Vec<u8>;
+    }
+
+    macro_rules! numbers {
+        ($($type:ty)*) => {$(
+            impl Number for $type {
+                fn bytes(self, is_big: bool) -> Vec<u8> {
+                    if is_big { self.to_be_bytes().to_vec() } else { self.to_le_bytes().to_vec() }
+                }
+            }
+        )*};
+    }
+    numbers!(u8 u16 u32 u64 f64);
+
+    fn write_numbers(name: &str, numbers: &[impl Number]) {
         let is_big = env::var("CARGO_CFG_TARGET_ENDIAN").is_ok_and(|endian| endian == "big");
-        let bytes = numbers
-            .iter()
-            .flat_map(|number| if is_big { number.to_be_bytes() } else { number.to_le_bytes() });
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.bytes(is_big)).collect();
+        write_file(name, &bytes);
+    }
+
+    fn write_file(name: &str, bytes: &[u8]) {
         let folder = env::var_os("OUT_DIR").expect("cargo names a folder");
-        fs::write(Path::new(&folder).join(name), bytes.collect::<Vec<u8>>())
+        fs::write(Path::new(&folder).join(name), bytes)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }

@@ -109,6 +109,28 @@ impl Document {
         &self.text()[token.range()]
     }
 
+    /// Iterates over the spans of the tokens in characters of the text, in the order of the tokens.
+    ///
+    /// Takes one pass over the text where tokens come in order, and looks again at the characters
+    /// that overlapping tokens share.
+    ///
+    /// # Panics
+    /// If a token's span lies outside the text, or within a character.
+    pub fn char_spans(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let text = self.text();
+        let (mut byte, mut n_chars) = (0, 0);
+        self.tokens.iter().map(move |token| {
+            let Range { start, end } = token.range();
+            if start >= byte {
+                n_chars += text[byte..start].chars().count();
+            } else {
+                n_chars -= text[start..byte].chars().count();
+            }
+            byte = start;
+            n_chars..n_chars + text[start..end].chars().count()
+        })
+    }
+
     /// Prepares the way back from the text to the bytes of the source file.
     ///
     /// Costs one pass over the bytes where the encoding is not UTF-8, so it is made only when
@@ -285,6 +307,8 @@ pub struct Token {
     pub end: u32,
     /// Part of speech; empty when the segmenter was not asked for it.
     pub pos: PosTag,
+    /// Whether it is the guess of a statistical model rather than a word of a dictionary.
+    pub is_guessed: bool,
 }
 
 impl Token {
@@ -293,7 +317,7 @@ impl Token {
     /// # Panics
     /// If the range ends beyond 4 GiB, which no document that a source lets in does.
     pub fn new(range: Range<usize>, pos: PosTag) -> Self {
-        Self { start: offset(range.start), end: offset(range.end), pos }
+        Self { start: offset(range.start), end: offset(range.end), pos, is_guessed: false }
     }
 
     /// Returns the span in bytes.
@@ -313,7 +337,7 @@ pub struct PosTag([u8; PosTag::MAX_BYTES]);
 
 impl PosTag {
     /// Longest tag, in bytes.
-    pub const MAX_BYTES: usize = 8;
+    pub const MAX_BYTES: usize = 7;
 
     /// Makes a tag, or returns `None` for one that is too long or holds a NUL.
     pub fn new(tag: &str) -> Option<Self> {
@@ -413,8 +437,8 @@ mod tests {
     #[test]
     fn a_tag_keeps_its_letters() {
         assert_eq!(PosTag::new("eng").unwrap().as_str(), "eng");
-        assert_eq!(PosTag::new("12345678").unwrap().as_str(), "12345678");
-        assert!(PosTag::new("123456789").is_none());
+        assert_eq!(PosTag::new("1234567").unwrap().as_str(), "1234567");
+        assert!(PosTag::new("12345678").is_none());
         assert!(PosTag::default().is_empty());
     }
 }

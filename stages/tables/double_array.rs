@@ -13,6 +13,8 @@
 //! code it was reached by to tell whose child it is. (J. Aoe, "An Efficient Digital Search Algorithm
 //! by Using a Double-Array Structure", IEEE Transactions on Software Engineering 15, 1989.)
 
+use std::collections::HashMap;
+
 /// Where the nodes of a trie go.
 pub struct Layout {
     /// Base of each node, in the order of the nodes; 0 for a node without children.
@@ -39,65 +41,70 @@ pub fn lay_out(children: &[Vec<u16>]) -> Layout {
 
 #[derive(Default)]
 struct Slots {
-    /// For each slot a later one to go on at when looking for one that is free; a free slot names
-    /// itself.
-    next_free: Vec<u32>,
-    is_base: Vec<bool>,
+    /// A bit for each slot that is taken.
+    taken: Vec<u64>,
+    /// A bit for each base that is.
+    bases: Vec<u64>,
+    /// No slot ahead of this one is free.
+    first_free: usize,
+    /// Where to look for a node with this only child: ahead of it nothing ever fits again.
+    from_of_only: HashMap<u16, usize>,
     end: usize,
 }
 
 impl Slots {
-    /// Takes slots for the children with these codes, and returns their base.
+    /// Takes slots for the children with these codes, and returns their base: the first that fits.
     fn place(&mut self, codes: &[u16]) -> u32 {
         let first = codes.iter().copied().min().expect("a node that is placed has children");
-        let mut slot = self.free_at_or_behind(usize::from(first) + 1);
-        loop {
-            let base = slot - usize::from(first);
-            self.reach(base + usize::from(u16::MAX));
-            if !self.is_base[base]
-                && codes.iter().all(|&code| self.is_free(base + usize::from(code)))
-            {
-                self.is_base[base] = true;
-                for &code in codes {
-                    let taken = base + usize::from(code);
-                    self.next_free[taken] += 1;
-                    self.end = self.end.max(taken + 1);
-                }
-                return u32::try_from(base).expect("a trie has fewer than 2^32 slots");
+        let from = match codes {
+            [only] => self.from_of_only.get(only).copied().unwrap_or_default(),
+            _ => 0,
+        };
+        let from = from.max(self.first_free.saturating_sub(usize::from(first))).max(1);
+        let base = (from / 64..)
+            .find_map(|word| {
+                let start = if word == from / 64 { from % 64 } else { 0 };
+                let fits = self.fitting(word, codes) >> start << start;
+                (fits != 0).then(|| word * 64 + fits.trailing_zeros() as usize)
+            })
+            .expect("there is always room at the end");
+        set(&mut self.bases, base);
+        for &code in codes {
+            let slot = base + usize::from(code);
+            set(&mut self.taken, slot);
+            self.end = self.end.max(slot + 1);
+        }
+        if let [only] = codes {
+            self.from_of_only.insert(*only, base + 1);
+        }
+        while self.taken.get(self.first_free / 64).is_some_and(|word| *word == u64::MAX) {
+            self.first_free = (self.first_free / 64 + 1) * 64;
+        }
+        u32::try_from(base).expect("a trie has fewer than 2^32 slots")
+    }
+
+    /// Returns a bit for each of the 64 bases from `word * 64` on that fits these codes.
+    fn fitting(&self, word: usize, codes: &[u16]) -> u64 {
+        let mut fitting = !self.bases.get(word).unwrap_or(&0);
+        for &code in codes {
+            let (at, shift) = (word + usize::from(code) / 64, u32::from(code) % 64);
+            let bits = |at: usize| self.taken.get(at).copied().unwrap_or(0);
+            // Two words as one, so that a shift by 64 is no special case.
+            let window = u128::from(bits(at + 1)) << 64 | u128::from(bits(at));
+            fitting &= !((window >> shift) as u64);
+            if fitting == 0 {
+                break;
             }
-            slot = self.free_at_or_behind(slot + 1);
         }
+        fitting
     }
+}
 
-    fn is_free(&self, slot: usize) -> bool {
-        self.next_free[slot] as usize == slot
+fn set(bits: &mut Vec<u64>, at: usize) {
+    if at / 64 >= bits.len() {
+        bits.resize((at / 64 + 1).next_power_of_two(), 0);
     }
-
-    fn free_at_or_behind(&mut self, from: usize) -> usize {
-        self.reach(from);
-        let mut free = from;
-        while !self.is_free(free) {
-            free = self.next_free[free] as usize;
-            self.reach(free);
-        }
-        // Later searches from any slot on the way go straight there.
-        let mut slot = from;
-        while slot != free {
-            let next = self.next_free[slot] as usize;
-            self.next_free[slot] = free as u32;
-            slot = next;
-        }
-        free
-    }
-
-    fn reach(&mut self, slot: usize) {
-        let old = self.next_free.len();
-        if slot >= old {
-            let len = (slot + 1).next_power_of_two();
-            self.next_free.extend(old as u32..len as u32);
-            self.is_base.resize(len, false);
-        }
-    }
+    bits[at / 64] |= 1 << (at % 64);
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! such a file a constant array: nothing is read or parsed at start-up, and the system fetches the
 //! pages that are used.
 
+#[cfg(test)]
 pub mod double_array;
 
 /// Declares a constant array of integers that holds the file `$file`, written by `build.rs`.
