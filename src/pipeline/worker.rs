@@ -72,9 +72,9 @@ impl Worker {
 
     /// Loads the document of a job.
     pub(super) fn load(job: Job) -> Result<Document, Failure> {
-        let (id, source) = (job.default_id(), job.source.clone());
+        let source = job.source.clone();
         guarded(|| job.load()).map_err(|error| Failure {
-            id,
+            id: source.to_string(),
             source,
             stage: "source".into(),
             error,
@@ -88,9 +88,11 @@ impl Worker {
         stages: &[PipelineStage],
         doc: &mut Document,
     ) -> Result<Fate, Failure> {
+        let mut clock = Instant::now();
         for (at, stage) in stages.iter().enumerate() {
-            let verdict =
-                self.step(at, stage, doc).map_err(|error| failure(doc, stage.name, error))?;
+            let verdict = self
+                .step_since(&mut clock, at, stage, doc)
+                .map_err(|error| failure(doc, stage.name, error))?;
             if let Verdict::Drop(reason) = verdict {
                 return Ok(Fate::Dropped { stage: stage.name, reason });
             }
@@ -108,12 +110,25 @@ impl Worker {
         stage: &PipelineStage,
         doc: &mut Document,
     ) -> Result<Verdict, String> {
+        self.step_since(&mut Instant::now(), at, stage, doc)
+    }
+
+    /// Does what [`step`](Self::step) does; `clock` says when it began, and then when it ended.
+    ///
+    /// One stage begins when another ends: of short documents, a look at the clock is a good part.
+    fn step_since(
+        &mut self,
+        clock: &mut Instant,
+        at: usize,
+        stage: &PipelineStage,
+        doc: &mut Document,
+    ) -> Result<Verdict, String> {
         let revisions = doc.revisions().len();
         let bytes_in = if doc.is_decoded() { doc.text().len() } else { doc.raw.len() };
-        let started = Instant::now();
         let verdict = guarded(|| stage.built.process(doc, &mut self.scratch));
         let stats = &mut self.stats[at];
-        stats.time += started.elapsed();
+        let started = std::mem::replace(clock, Instant::now());
+        stats.time += *clock - started;
         stats.documents_in += 1;
         stats.bytes_in += bytes_in as u64;
         if verdict == Ok(Verdict::Keep) {
