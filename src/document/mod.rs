@@ -119,7 +119,7 @@ impl Document {
 }
 
 /// The place a document was read from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SourceRef {
     /// Path as the user named it, or as it was found below the folder the user named.
     pub path: Arc<str>,
@@ -129,12 +129,6 @@ pub struct SourceRef {
     /// Offset in bytes of the document's first byte in the file.
     #[serde(skip)]
     pub byte_offset: u64,
-}
-
-impl Default for SourceRef {
-    fn default() -> Self {
-        Self { path: "".into(), line: None, byte_offset: 0 }
-    }
 }
 
 impl fmt::Display for SourceRef {
