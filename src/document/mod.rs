@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 pub use edits::{Edit, Edits, Revision};
 pub use provenance::{Align, Alignment, Boundaries, Provenance};
@@ -345,10 +346,13 @@ impl fmt::Debug for PosTag {
 }
 
 /// A keyword of a document.
+///
+/// The word is kept inline if it has at most 23 bytes, so that the many short ones of many documents cost
+/// no allocation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Keyword {
     /// The word.
-    pub word: String,
+    pub word: SmolStr,
     /// Weight by the method that chose it; comparable within one document only.
     pub weight: f64,
     /// How often it occurs among the document's tokens.

@@ -356,7 +356,7 @@ impl CorpusStage for Ranker {
         }
         self.choose(weights, word, self.top);
         let keyword = |ranked: &Ranked| Keyword {
-            word: word(ranked.id).to_owned(),
+            word: word(ranked.id).into(),
             weight: ranked.weight,
             count: lexicon.count(ranked.id),
         };
