@@ -16,7 +16,7 @@ use crate::stage::{Built, DocumentError, Scratch, Verdict};
 #[derive(Debug)]
 pub struct Worker {
     scratch: Scratch,
-    /// What this worker's documents add to each corpus stage, in the order of the stages.
+    /// What this worker's documents add to each stage that folds them, in the order of the stages.
     pub(super) partials: Vec<Option<Box<dyn Any + Send>>>,
     /// What each stage has done, in the order of the stages.
     pub(super) stats: Vec<StageStats>,
@@ -59,13 +59,9 @@ pub(super) enum Fate {
 impl Worker {
     /// Makes a worker for these stages.
     pub fn new(stages: &[PipelineStage]) -> Self {
-        let partial = |stage: &PipelineStage| match &stage.built {
-            Built::Map(_) => None,
-            Built::Corpus(built) => Some(built.empty()),
-        };
         Self {
             scratch: Scratch::default(),
-            partials: stages.iter().map(partial).collect(),
+            partials: partials(stages),
             stats: vec![StageStats::default(); stages.len()],
         }
     }
@@ -148,7 +144,7 @@ impl Worker {
     ) -> Result<Observations, Failure> {
         let mut seen = Vec::new();
         for (at, stage) in stages.iter().enumerate() {
-            if let Built::Corpus(built) = &stage.built {
+            if let (Built::Corpus(built), true) = (&stage.built, self.partials[at].is_some()) {
                 let partial =
                     guarded(|| Ok::<_, DocumentError>(built.observe(doc, &mut self.scratch)))
                         .map_err(|error| failure(doc, stage.name, error))?;
@@ -191,6 +187,21 @@ impl Worker {
         let partials = partials.filter_map(|(at, partial)| Some((at, partial?)));
         self.fold(stages, Observations(partials.collect()))
     }
+}
+
+/// Returns what is known of no document, for each stage that folds documents.
+fn partials(stages: &[PipelineStage]) -> Vec<Option<Box<dyn Any + Send>>> {
+    let mut is_read = false;
+    let partial = |stage: &PipelineStage| match &stage.built {
+        Built::Corpus(built) if is_read || !built.only_prepares() => {
+            is_read = true;
+            Some(built.empty())
+        }
+        _ => None,
+    };
+    let mut partials: Vec<_> = stages.iter().rev().map(partial).collect();
+    partials.reverse();
+    partials
 }
 
 /// What one document adds to the corpus stages, by their place in the pipeline.

@@ -380,6 +380,10 @@ impl CorpusStage for Ranker {
         into.add_all(from);
     }
 
+    fn only_prepares(&self) -> bool {
+        true
+    }
+
     fn finish(&self, all: Tallies, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {
         corpus.keywords = self.rank_corpus(&all);
         Ok(())
