@@ -229,6 +229,14 @@ pub trait CorpusStage: Send + Sync {
     /// Adds `from` to `into`, in any order with the same result.
     fn merge(&self, into: &mut Self::Partial, from: Self::Partial);
 
+    /// Tells whether all that `finish` does is to leave something in [`Corpus`] for stages behind this one.
+    ///
+    /// Where no corpus stage behind it will read it, documents are then not observed, and there is no
+    /// `finish`.
+    fn only_prepares(&self) -> bool {
+        false
+    }
+
     /// Turns what is known of all documents into results, after the last document.
     ///
     /// # Errors
@@ -251,6 +259,8 @@ pub trait DynCorpusStage: Send + Sync {
     fn observe(&self, doc: &Document, scratch: &mut Scratch) -> Box<dyn Any + Send>;
     /// See [`CorpusStage::merge`].
     fn merge(&self, into: &mut (dyn Any + Send), from: Box<dyn Any + Send>);
+    /// See [`CorpusStage::only_prepares`].
+    fn only_prepares(&self) -> bool;
     /// See [`CorpusStage::finish`].
     ///
     /// # Errors
@@ -274,6 +284,10 @@ impl<S: CorpusStage> DynCorpusStage for S {
     fn merge(&self, into: &mut (dyn Any + Send), from: Box<dyn Any + Send>) {
         let into = into.downcast_mut().expect("a stage merges its own partials");
         CorpusStage::merge(self, into, own::<S::Partial>(from));
+    }
+
+    fn only_prepares(&self) -> bool {
+        CorpusStage::only_prepares(self)
     }
 
     fn finish(&self, all: Box<dyn Any + Send>, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {

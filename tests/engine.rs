@@ -67,6 +67,8 @@ struct Count {
     panic: bool,
     /// Panics over two documents that come together.
     panic_in_merge: bool,
+    /// Says that it only prepares something for the stages behind it.
+    prepare: bool,
 }
 
 impl StageConfig for Count {
@@ -98,6 +100,10 @@ impl CorpusStage for Count {
         for (word, n) in from {
             *into.entry(word).or_default() += n;
         }
+    }
+
+    fn only_prepares(&self) -> bool {
+        self.prepare
     }
 
     fn finish(&self, all: Self::Partial, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {
@@ -175,7 +181,8 @@ fn documents_come_out_in_the_order_of_the_input() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bytes() {
-    let mill = Mill::new(BOTH, numbered(300));
+    // So many that batches grow.
+    let mill = Mill::new(BOTH, numbered(2_000));
     let results = |threads| {
         mill.run(threads).unwrap();
         ["documents.jsonl", "quarantine.jsonl", "dropped.jsonl", "count.json"]
@@ -218,6 +225,22 @@ fn a_document_that_fails_late_leaves_no_trace_in_the_corpus() {
     let counts = mill.run(2).unwrap().counts;
     assert_eq!((counts.kept, counts.quarantined), (2, 1));
     assert_eq!(mill.out("count.json"), r#"{">good":2}"#);
+}
+
+#[test]
+fn what_only_prepares_is_folded_for_those_behind_it_alone() {
+    let prepare = "{count: {prepare: true, panic_at: poison}}";
+    for (stages, is_folded) in [
+        (format!("[obey, count, {prepare}]"), false),
+        (format!("[obey, {prepare}, {prepare}]"), false),
+        (format!("[obey, {prepare}, count]"), true),
+        (format!("[obey, {prepare}, {prepare}, count]"), true),
+    ] {
+        let texts = ["good", "poison", "good"].map(str::to_owned);
+        let mill = Mill::new(&format!("stages: {stages}\n"), texts);
+        let counts = mill.run(2).unwrap().counts;
+        assert_eq!(counts.quarantined, u64::from(is_folded), "{stages}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 pub use edits::{Edit, Edits, Revision};
 pub use provenance::{Align, Alignment, Boundaries, Provenance};
@@ -141,7 +142,7 @@ impl Document {
 }
 
 /// The place a document was read from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SourceRef {
     /// Path as the user named it, or as it was found below the folder the user named.
     pub path: Arc<str>,
@@ -151,12 +152,6 @@ pub struct SourceRef {
     /// Offset in bytes of the document's first byte in the file.
     #[serde(skip)]
     pub byte_offset: u64,
-}
-
-impl Default for SourceRef {
-    fn default() -> Self {
-        Self { path: "".into(), line: None, byte_offset: 0 }
-    }
 }
 
 impl fmt::Display for SourceRef {
@@ -375,10 +370,13 @@ impl fmt::Debug for PosTag {
 }
 
 /// A keyword of a document.
+///
+/// The word is kept inline if it has at most 23 bytes, so that the many short ones of many documents cost
+/// no allocation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Keyword {
     /// The word.
-    pub word: String,
+    pub word: SmolStr,
     /// Weight by the method that chose it; comparable within one document only.
     pub weight: f64,
     /// How often it occurs among the document's tokens.

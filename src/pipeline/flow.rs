@@ -45,13 +45,14 @@ pub(super) fn run(
     let workers: Mutex<Vec<Worker>> = Mutex::default();
     let stopped = AtomicBool::new(false);
     let broken = Mutex::new(None);
+    let spare_lines = SpareLines::new(n_threads);
     // Holds no more than the permits allow.
     let (sender, receiver) = crossbeam_channel::unbounded();
     let written = std::thread::scope(|threads| {
         let writer = threads.spawn(|| {
             // However the writer ends, nobody may wait for it afterwards.
             let _ending = Ending { permits: &permits, stopped: &stopped };
-            write(receiver, outputs, &permits, options, &stopped)
+            write(receiver, outputs, &permits, options, &stopped, &spare_lines)
         });
         let shared = Shared {
             pipeline,
@@ -59,6 +60,7 @@ pub(super) fn run(
             workers: &workers,
             stopped: &stopped,
             broken: &broken,
+            spare_lines: &spare_lines,
         };
         pool.in_place_scope_fifo(|scope| {
             let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
@@ -106,23 +108,32 @@ pub(super) fn run(
     })
 }
 
-/// A batch is worked on by one thread, so it ends early enough to leave work for the others.
+/// Documents at which the first batches end.
 const BATCH_DOCUMENTS: usize = 16;
+/// Documents at which the last batches of a long run end.
+const MAX_BATCH_DOCUMENTS: usize = 256;
 /// Bytes of input at which a batch ends.
 const BATCH_BYTES: u64 = 64 << 10;
 
 /// Puts small documents together: to hand each one over by itself would cost as much as milling it.
+///
+/// A batch is worked on by one thread, so it has to end early enough to leave work for the others. It
+/// grows with what went ahead of it, so that what is left over at the end of a run is little beside that.
 fn batches(jobs: impl Iterator<Item = Job>) -> impl Iterator<Item = Vec<Job>> {
     let mut jobs = jobs.peekable();
+    let mut n_documents = 0;
     std::iter::from_fn(move || {
-        let mut batch = vec![jobs.next()?];
+        let most = (n_documents / 32).clamp(BATCH_DOCUMENTS, MAX_BATCH_DOCUMENTS);
+        let mut batch = Vec::with_capacity(most);
+        batch.push(jobs.next()?);
         let mut bytes = batch[0].bytes;
-        while batch.len() < BATCH_DOCUMENTS
+        while batch.len() < most
             && let Some(job) = jobs.next_if(|job| bytes + job.bytes <= BATCH_BYTES)
         {
             bytes += job.bytes;
             batch.push(job);
         }
+        n_documents += batch.len();
         Some(batch)
     })
 }
@@ -137,6 +148,37 @@ struct Shared<'a> {
     stopped: &'a AtomicBool,
     /// What went wrong that no document is to blame for; ends the run.
     broken: &'a Mutex<Option<RunError>>,
+    spare_lines: &'a SpareLines,
+}
+
+/// Buffers that the writer is done with. New memory costs more than what is written to it.
+struct SpareLines {
+    buffers: Mutex<Vec<Vec<u8>>>,
+    most: usize,
+}
+
+impl SpareLines {
+    /// Bytes of the largest buffer that is kept: the lines of a batch of small documents, where the
+    /// line of a large one would take up memory that nobody has a permit for.
+    const MAX_BYTES: usize = 1 << 20;
+
+    fn new(n_threads: usize) -> Self {
+        Self { buffers: Mutex::default(), most: 2 * n_threads }
+    }
+
+    /// Returns an empty buffer.
+    fn take(&self) -> Vec<u8> {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        buffers.pop().unwrap_or_default()
+    }
+
+    fn give(&self, mut buffer: Vec<u8>) {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffer.capacity() <= Self::MAX_BYTES && buffers.len() < self.most {
+            buffer.clear();
+            buffers.push(buffer);
+        }
+    }
 }
 
 /// The end of the writer, also by a panic.
@@ -158,6 +200,8 @@ struct Batch {
     at: usize,
     permit: u64,
     documents: Vec<Milled>,
+    /// The lines of those that were kept.
+    lines: Vec<u8>,
 }
 
 struct Milled {
@@ -167,7 +211,7 @@ struct Milled {
 }
 
 enum Outcome {
-    Kept(Vec<u8>),
+    Kept,
     Dropped { id: String, source: SourceRef, stage: &'static str, reason: &'static str },
     Quarantined(Failure),
 }
@@ -175,37 +219,47 @@ enum Outcome {
 impl Shared<'_> {
     fn mill(&self, at: usize, first: u64, jobs: Vec<Job>, permit: u64, sender: &Sender<Batch>) {
         // A gap in the order would hold up every batch behind it.
-        let documents = guarded(|| Ok::<_, DocumentError>(self.mill_all(first, jobs)));
-        let documents = documents.unwrap_or_else(|panic| {
+        let milled = guarded(|| Ok::<_, DocumentError>(self.mill_all(first, jobs)));
+        let (documents, lines) = milled.unwrap_or_else(|panic| {
             self.stopped.store(true, Ordering::Relaxed);
             let error = RunError::Panicked(panic);
             *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            Vec::new()
+            Default::default()
         });
         // The writer goes first only if it can't write; then nobody waits for these documents.
-        if let Err(lost) = sender.send(Batch { at, permit, documents }) {
+        if let Err(lost) = sender.send(Batch { at, permit, documents, lines }) {
             self.permits.give(lost.0.permit);
         }
     }
 
-    fn mill_all(&self, first: u64, jobs: Vec<Job>) -> Vec<Milled> {
+    fn mill_all(&self, first: u64, jobs: Vec<Job>) -> (Vec<Milled>, Vec<u8>) {
         let stages = self.pipeline.stages();
         let resting = self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = resting.unwrap_or_else(|| Worker::new(stages));
         let mut documents = Vec::with_capacity(jobs.len());
+        let mut lines = self.spare_lines.take();
         for (seq, job) in (first..).zip(jobs) {
             if self.stopped.load(Ordering::Relaxed) {
                 break;
             }
             let (bytes, input_bytes) = (job.bytes, job.input_bytes);
-            let outcome = self.outcome(&mut worker, seq, job).unwrap_or_else(Outcome::Quarantined);
+            let outcome = self
+                .outcome(&mut worker, seq, job, &mut lines)
+                .unwrap_or_else(Outcome::Quarantined);
             documents.push(Milled { bytes, input_bytes, outcome });
         }
         self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-        documents
+        (documents, lines)
     }
 
-    fn outcome(&self, worker: &mut Worker, seq: u64, job: Job) -> Result<Outcome, Failure> {
+    /// Mills one document, and appends its line to `lines` if it is kept.
+    fn outcome(
+        &self,
+        worker: &mut Worker,
+        seq: u64,
+        job: Job,
+        lines: &mut Vec<u8>,
+    ) -> Result<Outcome, Failure> {
         let stages = self.pipeline.stages();
         let mut doc = Worker::load(job)?;
         doc.seq = seq;
@@ -216,13 +270,20 @@ impl Shared<'_> {
             Fate::Kept => {
                 let seen = worker.observe(stages, &doc)?;
                 let format = self.pipeline.token_format();
-                let line = guarded(|| Ok::<_, DocumentError>(sink::document_line(&doc, format)))
-                    .map_err(|error| failure(&doc, "output", error))?;
+                let line_start = lines.len();
+                guarded(|| {
+                    sink::append_document(lines, &doc, format);
+                    Ok::<_, DocumentError>(())
+                })
+                .map_err(|error| {
+                    lines.truncate(line_start);
+                    failure(&doc, "output", error)
+                })?;
                 if let Err(error) = worker.fold(stages, seen) {
                     self.stopped.store(true, Ordering::Relaxed);
                     *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }
-                Ok(Outcome::Kept(line))
+                Ok(Outcome::Kept)
             }
         }
     }
@@ -235,6 +296,7 @@ fn write(
     permits: &Permits,
     options: &RunOptions<'_>,
     stopped: &AtomicBool,
+    spare_lines: &SpareLines,
 ) -> io::Result<(Counts, Vec<Failure>)> {
     let mut results = Results::open(outputs);
     let mut waiting = BTreeMap::new();
@@ -243,18 +305,28 @@ fn write(
         waiting.insert(batch.at, batch);
         while let Some(batch) = waiting.remove(&next) {
             next += 1;
+            // After a failure the rest only gives its permits back, so that nobody waits for ever.
+            let fail = |error| {
+                stopped.store(true, Ordering::Relaxed);
+                Err(error)
+            };
+            if let Ok(open) = &mut results
+                && let Err(error) = open.documents.write_all(&batch.lines)
+            {
+                results = fail(error);
+            }
             for milled in batch.documents {
-                // After a failure the rest only gives its permits back, so that nobody waits for ever.
+                let input_bytes = milled.input_bytes;
                 if let Ok(open) = &mut results
-                    && let Err(error) = open.take(milled.bytes, milled.outcome)
+                    && let Err(error) = open.take(milled)
                 {
-                    results = Err(error);
-                    stopped.store(true, Ordering::Relaxed);
+                    results = fail(error);
                 }
                 if let Some(progress) = options.progress {
-                    progress.document(milled.input_bytes);
+                    progress.document(input_bytes);
                 }
             }
+            spare_lines.give(batch.lines);
             permits.give(batch.permit);
         }
     }
@@ -282,13 +354,14 @@ impl<'a> Results<'a> {
         })
     }
 
-    fn take(&mut self, bytes: u64, outcome: Outcome) -> io::Result<()> {
+    /// Takes a document, whose line is written already if it was kept.
+    fn take(&mut self, milled: Milled) -> io::Result<()> {
         self.counts.read += 1;
-        self.counts.bytes += bytes;
-        match outcome {
-            Outcome::Kept(line) => {
+        self.counts.bytes += milled.bytes;
+        match milled.outcome {
+            Outcome::Kept => {
                 self.counts.kept += 1;
-                self.documents.write_all(&line)
+                Ok(())
             }
             Outcome::Dropped { id, source, stage, reason } => {
                 self.counts.dropped += 1;

@@ -16,7 +16,7 @@ use crate::stage::{Built, DocumentError, Scratch, Verdict};
 #[derive(Debug)]
 pub struct Worker {
     scratch: Scratch,
-    /// What this worker's documents add to each corpus stage, in the order of the stages.
+    /// What this worker's documents add to each stage that folds them, in the order of the stages.
     pub(super) partials: Vec<Option<Box<dyn Any + Send>>>,
     /// What each stage has done, in the order of the stages.
     pub(super) stats: Vec<StageStats>,
@@ -59,22 +59,18 @@ pub(super) enum Fate {
 impl Worker {
     /// Makes a worker for these stages.
     pub fn new(stages: &[PipelineStage]) -> Self {
-        let partial = |stage: &PipelineStage| match &stage.built {
-            Built::Map(_) => None,
-            Built::Corpus(built) => Some(built.empty()),
-        };
         Self {
             scratch: Scratch::default(),
-            partials: stages.iter().map(partial).collect(),
+            partials: partials(stages),
             stats: vec![StageStats::default(); stages.len()],
         }
     }
 
     /// Loads the document of a job.
     pub(super) fn load(job: Job) -> Result<Document, Failure> {
-        let (id, source) = (job.default_id(), job.source.clone());
+        let source = job.source.clone();
         guarded(|| job.load()).map_err(|error| Failure {
-            id,
+            id: source.to_string(),
             source,
             stage: "source".into(),
             error,
@@ -88,9 +84,11 @@ impl Worker {
         stages: &[PipelineStage],
         doc: &mut Document,
     ) -> Result<Fate, Failure> {
+        let mut clock = Instant::now();
         for (at, stage) in stages.iter().enumerate() {
-            let verdict =
-                self.step(at, stage, doc).map_err(|error| failure(doc, stage.name, error))?;
+            let verdict = self
+                .step_since(&mut clock, at, stage, doc)
+                .map_err(|error| failure(doc, stage.name, error))?;
             if let Verdict::Drop(reason) = verdict {
                 return Ok(Fate::Dropped { stage: stage.name, reason });
             }
@@ -108,12 +106,25 @@ impl Worker {
         stage: &PipelineStage,
         doc: &mut Document,
     ) -> Result<Verdict, String> {
+        self.step_since(&mut Instant::now(), at, stage, doc)
+    }
+
+    /// Does what [`step`](Self::step) does; `clock` says when it began, and then when it ended.
+    ///
+    /// One stage begins when another ends: of short documents, a look at the clock is a good part.
+    fn step_since(
+        &mut self,
+        clock: &mut Instant,
+        at: usize,
+        stage: &PipelineStage,
+        doc: &mut Document,
+    ) -> Result<Verdict, String> {
         let revisions = doc.revisions().len();
         let bytes_in = if doc.is_decoded() { doc.text().len() } else { doc.raw.len() };
-        let started = Instant::now();
         let verdict = guarded(|| stage.built.process(doc, &mut self.scratch));
         let stats = &mut self.stats[at];
-        stats.time += started.elapsed();
+        let started = std::mem::replace(clock, Instant::now());
+        stats.time += *clock - started;
         stats.documents_in += 1;
         stats.bytes_in += bytes_in as u64;
         if verdict == Ok(Verdict::Keep) {
@@ -133,7 +144,7 @@ impl Worker {
     ) -> Result<Observations, Failure> {
         let mut seen = Vec::new();
         for (at, stage) in stages.iter().enumerate() {
-            if let Built::Corpus(built) = &stage.built {
+            if let (Built::Corpus(built), true) = (&stage.built, self.partials[at].is_some()) {
                 let partial =
                     guarded(|| Ok::<_, DocumentError>(built.observe(doc, &mut self.scratch)))
                         .map_err(|error| failure(doc, stage.name, error))?;
@@ -176,6 +187,21 @@ impl Worker {
         let partials = partials.filter_map(|(at, partial)| Some((at, partial?)));
         self.fold(stages, Observations(partials.collect()))
     }
+}
+
+/// Returns what is known of no document, for each stage that folds documents.
+fn partials(stages: &[PipelineStage]) -> Vec<Option<Box<dyn Any + Send>>> {
+    let mut is_read = false;
+    let partial = |stage: &PipelineStage| match &stage.built {
+        Built::Corpus(built) if is_read || !built.only_prepares() => {
+            is_read = true;
+            Some(built.empty())
+        }
+        _ => None,
+    };
+    let mut partials: Vec<_> = stages.iter().rev().map(partial).collect();
+    partials.reverse();
+    partials
 }
 
 /// What one document adds to the corpus stages, by their place in the pipeline.

@@ -5,28 +5,38 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use crate::config::TokenFormat;
 use crate::corpus::Failure;
-use crate::document::{Document, Provenance, SourceRef, Token};
+use crate::document::{Document, Keyword, Provenance, SourceRef, Token};
+use crate::sink::string;
 
 /// Returns the line of a kept document, with its line end.
 ///
 /// Fields that came in follow the mill's own; one that bears the name of a field of the mill's is
 /// written as `NAME_in`, with as many `_in` as it takes, so that nothing is lost.
 pub fn document_line(doc: &Document, tokens: TokenFormat) -> Vec<u8> {
-    let capacity = doc.text().len() * 2 + doc.tokens.len() * 4 + doc.keywords.len() * 64 + 512;
-    let mut object = Object::with_capacity(capacity);
+    let mut line = Vec::new();
+    append_document(&mut line, doc, tokens);
+    line
+}
+
+/// Appends what [`document_line`] returns to `lines`.
+pub fn append_document(lines: &mut Vec<u8>, doc: &Document, tokens: TokenFormat) {
+    lines.reserve(
+        doc.text().len() * 2 + doc.tokens.len() * 4 + doc.keywords.len() * 64 + doc.id.len() + 512,
+    );
+    let mut object = Object::begin(lines);
     // An id that came in as a number goes out as one.
     match doc.fields.iter().find(|(name, _)| *name == "id") {
         Some((_, id)) => object.entry("id", id),
-        None => object.entry("id", &doc.id),
+        None => string::write(object.key("id"), &doc.id),
     }
     object.entry("source", &doc.source);
     if let Some(encoding) = &doc.encoding {
         object.entry("encoding", encoding);
     }
-    object.entry("text", doc.text());
+    string::write(object.key("text"), doc.text());
     write_tokens(&mut object, doc, tokens);
     if !doc.keywords.is_empty() {
-        object.entry("keywords", &doc.keywords);
+        write_keywords(object.key("keywords"), &doc.keywords);
     }
     if !doc.repairs.is_empty() {
         object.entry("repairs", &doc.repairs);
@@ -42,17 +52,19 @@ pub fn document_line(doc: &Document, tokens: TokenFormat) -> Vec<u8> {
             object.entry(&name, value);
         }
     }
-    object.into_line()
+    object.end();
 }
 
 /// Returns the line of a document that a stage did not want, with its line end.
 pub fn dropped_line(id: &str, source: &SourceRef, stage: &str, reason: &str) -> Vec<u8> {
-    let mut object = Object::with_capacity(128);
+    let mut line = Vec::with_capacity(128);
+    let mut object = Object::begin(&mut line);
     object.entry("id", id);
     object.entry("source", source);
     object.entry("stage", stage);
     object.entry("reason", reason);
-    object.into_line()
+    object.end();
+    line
 }
 
 /// Returns the line of a document that could not be worked on, with its line end.
@@ -89,26 +101,23 @@ fn write_tokens(object: &mut Object, doc: &Document, format: TokenFormat) {
 /// This is half of a run's output, and few words hold anything that JSON escapes, so that the bytes of
 /// the others are copied as they are.
 fn write_words(line: &mut Vec<u8>, text: &str, tokens: &[Token]) {
-    line.push(b'[');
-    for (n, token) in tokens.iter().enumerate() {
-        if n > 0 {
-            line.push(b',');
-        }
-        let word = &text[token.range()];
-        if word.bytes().any(is_escaped) {
-            write_json(line, word);
-        } else {
-            line.push(b'"');
-            line.extend_from_slice(word.as_bytes());
-            line.push(b'"');
-        }
-    }
-    line.push(b']');
+    let mut words = string::Words::begin(line, text, tokens.len());
+    tokens.iter().for_each(|token| words.push(token.range()));
+    words.end();
 }
 
-/// Tells whether JSON allows the byte in a string only behind a backslash.
-fn is_escaped(byte: u8) -> bool {
-    byte < b' ' || byte == b'"' || byte == b'\\'
+/// Writes what `Keyword` serializes to, without a call for each key.
+fn write_keywords(line: &mut Vec<u8>, keywords: &[Keyword]) {
+    for (n, Keyword { word, weight, count }) in keywords.iter().enumerate() {
+        line.extend_from_slice(if n == 0 { b"[{\"word\":" } else { b",{\"word\":" });
+        string::write(line, word);
+        line.extend_from_slice(b",\"weight\":");
+        write_json(line, weight);
+        line.extend_from_slice(b",\"count\":");
+        write_json(line, count);
+        line.push(b'}');
+    }
+    line.push(b']');
 }
 
 fn write_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
@@ -116,28 +125,33 @@ fn write_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
 }
 
 /// A line that is written entry by entry, as an object of JSON.
-struct Object(Vec<u8>);
+struct Object<'l> {
+    line: &'l mut Vec<u8>,
+    has_entries: bool,
+}
 
-impl Object {
-    fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+impl<'l> Object<'l> {
+    fn begin(line: &'l mut Vec<u8>) -> Self {
+        line.push(b'{');
+        Self { line, has_entries: false }
     }
 
     /// Writes a key, and returns the line for its value.
     fn key(&mut self, key: &str) -> &mut Vec<u8> {
-        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
-        write_json(&mut self.0, key);
-        self.0.push(b':');
-        &mut self.0
+        if std::mem::replace(&mut self.has_entries, true) {
+            self.line.push(b',');
+        }
+        string::write(self.line, key);
+        self.line.push(b':');
+        self.line
     }
 
     fn entry(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
         write_json(self.key(key), value);
     }
 
-    fn into_line(mut self) -> Vec<u8> {
-        self.0.extend_from_slice(b"}\n");
-        self.0
+    fn end(self) {
+        self.line.extend_from_slice(b"}\n");
     }
 }
 
@@ -175,7 +189,7 @@ impl Serialize for Spans<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::{Keyword, PosTag, Token};
+    use crate::document::{PosTag, Token};
 
     fn written(doc: &Document, tokens: TokenFormat) -> String {
         String::from_utf8(document_line(doc, tokens)).unwrap()

@@ -2,6 +2,7 @@
 
 mod json_lines;
 mod outputs;
+mod string;
 
-pub use json_lines::{document_line, dropped_line, failure_line};
+pub use json_lines::{append_document, document_line, dropped_line, failure_line};
 pub use outputs::{OutputFile, Outputs};

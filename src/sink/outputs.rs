@@ -14,6 +14,9 @@ const EARLIER: &str = "earlier";
 /// The result that is renamed last: where it stands, everything it lists stands too.
 const MANIFEST: &str = "run.json";
 
+/// Bytes that are gathered for the system; more at once, such as the lines of a batch, go past it.
+const BUFFER_BYTES: usize = 1 << 16;
+
 /// An output folder during a run.
 ///
 /// Dropped without [`commit`](Self::commit), it leaves earlier results as they were.
@@ -78,7 +81,7 @@ impl Outputs {
             }
             _ => error,
         })?;
-        let file = BufWriter::with_capacity(1 << 18, file);
+        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
         Ok(OutputFile { file, name: name.to_owned(), bytes: 0, outputs: self })
     }
 

@@ -99,7 +99,7 @@ impl Iterator for JsonLines {
 }
 
 pub(super) fn load(line: &[u8], source: SourceRef) -> Result<Document, DocumentError> {
-    let text = std::str::from_utf8(line).map_err(|error| {
+    let text = simdutf8::compat::from_utf8(line).map_err(|error| {
         DocumentError::new(format!(
             "the line is not UTF-8, as JSON must be: byte {} of the file",
             source.byte_offset + error.valid_up_to() as u64
@@ -120,8 +120,8 @@ pub(super) fn load(line: &[u8], source: SourceRef) -> Result<Document, DocumentE
         match &*name {
             "text" if body.is_none() => body = Some(value),
             "id" if doc.id.is_empty() => {
-                match serde_json::from_str::<Cow<'_, str>>(value.get()) {
-                    Ok(id) if !id.is_empty() => doc.id = id.into_owned(),
+                match serde_json::from_str::<Text>(value.get()) {
+                    Ok(Text(id)) if !id.is_empty() => doc.id = id.into_owned(),
                     // A number stays a number on its way out, and nothing stays nothing.
                     _ => {
                         if value.get() != "null" && value.get() != "\"\"" {
@@ -142,7 +142,7 @@ pub(super) fn load(line: &[u8], source: SourceRef) -> Result<Document, DocumentE
         )));
     };
     let literal = body.get();
-    let decoded: Cow<'_, str> = serde_json::from_str(literal).map_err(|error| {
+    let Text(decoded) = serde_json::from_str(literal).map_err(|error| {
         if literal.starts_with('"') {
             // Such as half of a surrogate pair, which some programs write.
             return DocumentError::new("`text` is not a sound string").caused_by(error);
@@ -188,7 +188,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
                 let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+                while let Some(entry) = map.next_entry::<Text<'de>, &'de RawValue>()? {
                     entries.push((entry.0.0, entry.1));
                 }
                 Ok(Object(entries))
@@ -198,9 +198,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     }
 }
 
-/// A key, borrowed from the line where it holds no escapes.
+/// A string, borrowed from the line where it holds no escapes; a bare `Cow` never is.
 #[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Lines up a string with its JSON literal, quotes and escapes included.
 struct JsonString;

@@ -60,11 +60,6 @@ impl Job {
         Self { bytes: 0, input_bytes: 0, source, content: Content::Failed(error) }
     }
 
-    /// Returns the name that the document has unless it brings its own.
-    pub fn default_id(&self) -> String {
-        self.source.to_string()
-    }
-
     /// Loads the document.
     ///
     /// # Errors

@@ -1,8 +1,21 @@
 //! Which tokens may be keywords.
 
-use hanmill::document::{Document, PosTag, Token};
+use hanmill::document::{Document, PosTag};
 
+use super::key::Key;
 use super::stop_words::StopWords;
+
+/// Tokens that are looked at together.
+pub(super) const BLOCK: usize = 128;
+
+/// A token that may be a keyword, as far as can be told without its word.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    /// Place among the tokens.
+    pub at: usize,
+    /// The key of its word.
+    pub key: Key,
+}
 
 /// What a token must be to count, built from the options of the stage.
 #[derive(Debug)]
@@ -18,17 +31,28 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Returns the word of `token` if its part of speech and its length will do.
-    pub fn candidate<'d>(&self, doc: &'d Document, token: &Token) -> Option<&'d str> {
-        // Most tokens leave here, ahead of any look at a table.
-        let n_bytes = (token.end - token.start) as usize;
-        if n_bytes < self.min_chars || (!self.tags.is_empty() && !self.tags.contains(&token.pos)) {
-            return None;
+    /// Calls `on_block` with the tokens whose part of speech and whose length will do, in their order, some
+    /// at a time.
+    pub fn candidates(&self, doc: &Document, mut on_block: impl FnMut(&[Candidate])) {
+        let text = doc.text();
+        let mut found = [Candidate { at: 0, key: Key::EMPTY }; BLOCK];
+        for (n, block) in doc.tokens.chunks(BLOCK).enumerate() {
+            let mut n_found = 0;
+            for (at, token) in (n * BLOCK..).zip(block) {
+                let key = Key::at(text, token.range());
+                let n_chars = if key.is_exact() {
+                    key.n_chars()
+                } else {
+                    text[token.range()].chars().count()
+                };
+                let has_tag = self.tags.is_empty() || self.tags.contains(&token.pos);
+                // Half of the tokens leave here. Which ones can't be guessed, so that each is put down
+                // without a branch, and the next one over it.
+                found[n_found] = Candidate { at, key };
+                n_found += usize::from((n_chars >= self.min_chars) & has_tag);
+            }
+            on_block(&found[..n_found]);
         }
-        let word = doc.word(token);
-        // No character has more than four bytes.
-        let is_long = n_bytes > 4 * (self.min_chars - 1) || has_chars(word, self.min_chars);
-        is_long.then_some(word)
     }
 
     /// Tells whether the word itself will do, wherever it stands.

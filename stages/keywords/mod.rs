@@ -338,10 +338,10 @@ impl CorpusStage for Ranker {
         graph.clear();
         weights.clear();
         let mut total = 0;
-        lexicon.count_all(doc, &self.filter, &self.idf, |place| {
-            total += u64::from(place.is_some());
+        lexicon.count_all(doc, &self.filter, &self.idf, |at, word| {
+            total += 1;
             if self.method == Method::Textrank {
-                graph.push(place);
+                graph.set(at, word);
             }
         });
         let n_words = lexicon.len() as u32;
@@ -356,7 +356,7 @@ impl CorpusStage for Ranker {
         }
         self.choose(weights, word, self.top);
         let keyword = |ranked: &Ranked| Keyword {
-            word: word(ranked.id).to_owned(),
+            word: word(ranked.id).into(),
             weight: ranked.weight,
             count: lexicon.count(ranked.id),
         };
@@ -370,7 +370,7 @@ impl CorpusStage for Ranker {
         }
         // The tokens are counted anew, as they are after the last stage.
         let lexicon = scratch.get::<Buffers>().lexicons.begin(self.id);
-        lexicon.count_all(doc, &self.filter, &self.idf, |_| {});
+        lexicon.count_all(doc, &self.filter, &self.idf, |_, _| {});
         let words = lexicon.numbered(doc.text(), &self.vocabulary).into_iter();
         let tally = |count| Tally { count: u64::from(count), documents: 1 };
         Tallies { few: words.map(|(id, count)| (id, tally(count))).collect(), all: Vec::new() }
@@ -378,6 +378,10 @@ impl CorpusStage for Ranker {
 
     fn merge(&self, into: &mut Tallies, from: Tallies) {
         into.add_all(from);
+    }
+
+    fn only_prepares(&self) -> bool {
+        true
     }
 
     fn finish(&self, all: Tallies, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {

@@ -15,15 +15,22 @@ pub(super) struct Ranked {
 /// Keeps the `top` best of `weights`, best first, equal weights by code point; `word` is the word that
 /// has a number.
 pub(super) fn keep_best<'w>(weights: &mut Weighted, word: impl Fn(u32) -> &'w str, top: usize) {
-    let order = |a: &Ranked, b: &Ranked| {
-        // Bytes of UTF-8 sort as code points do.
-        b.weight.total_cmp(&a.weight).then_with(|| word(a.id).cmp(word(b.id)))
-    };
+    // Words are fetched for ties only, so that most comparisons are of two numbers.
+    let by_weight = |a: &Ranked, b: &Ranked| b.weight.total_cmp(&a.weight);
+    // Bytes of UTF-8 sort as code points do.
+    let by_word = |a: &Ranked, b: &Ranked| word(a.id).cmp(word(b.id));
     if weights.len() > top {
-        weights.select_nth_unstable_by(top, order);
+        // The best of those that are left out.
+        let (kept, out, _) = weights.select_nth_unstable_by(top, by_weight);
+        if kept.iter().any(|kept| by_weight(kept, out).is_eq()) {
+            weights.select_nth_unstable_by(top, |a, b| by_weight(a, b).then_with(|| by_word(a, b)));
+        }
         weights.truncate(top);
     }
-    weights.sort_unstable_by(order);
+    weights.sort_unstable_by(by_weight);
+    for tied in weights.chunk_by_mut(|a, b| by_weight(a, b).is_eq()) {
+        tied.sort_unstable_by(by_word);
+    }
 }
 
 #[cfg(test)]

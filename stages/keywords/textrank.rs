@@ -59,9 +59,11 @@ impl Graph {
         self.edge_of.clear();
     }
 
-    /// Adds the next token: the number of its word, or nothing for one that only keeps its place.
-    pub fn push(&mut self, word: Option<u32>) {
-        self.tokens.push(word);
+    /// Adds the token at place `at`, behind those that were added: the number of its word. The tokens
+    /// between only keep their places.
+    pub fn set(&mut self, at: usize, word: u32) {
+        self.tokens.resize(at, None);
+        self.tokens.push(Some(word));
     }
 
     /// Weighs every word that has a neighbour, of `n_words`, of which `word` gives each by its number.

@@ -446,7 +446,7 @@ impl Shown {
                 .keywords
                 .iter()
                 .take(KEYWORDS_OF_ONE)
-                .map(|keyword| (keyword.word.clone(), keyword.count))
+                .map(|keyword| (keyword.word.to_string(), keyword.count))
                 .collect(),
             text: text[..cut].to_owned(),
             text_characters: characters.min(u64::from(limit_chars)),
