@@ -185,7 +185,9 @@ impl Kernel {
             Rules::Words => {}
             Rules::Tags => {
                 let codes = kernel.codes.to_mut();
-                [b'%', b'-'].map(|byte| codes[usize::from(byte)] = BREAK);
+                for byte in [b'%', b'-'] {
+                    codes[usize::from(byte)] = BREAK;
+                }
             }
             Rules::JiebaRs => {
                 let codes = kernel.codes.to_mut().iter_mut().enumerate();
