@@ -30,6 +30,7 @@ impl<T> Default for WordTable<T> {
 
 impl<T> WordTable<T> {
     /// Returns how many words there are.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
