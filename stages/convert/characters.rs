@@ -65,7 +65,7 @@ impl Characters {
             }
             bases[c as usize] = slot.base();
             let entry = &mut entries[c as usize];
-            if slot.is_wide() || slot.marks() & row.mark != 0 {
+            if slot.has_short() || slot.marks() & row.mark != 0 {
                 *entry |= LOOK;
             }
             if slot.answer() != 0 && *entry & LOOK == 0 {
@@ -126,14 +126,18 @@ impl Characters {
         self.bases[c as usize % N_CHARACTERS]
     }
 
-    /// Returns the entry of `c` if it is converted by itself when `next` is behind it.
+    /// Returns the entry of `c` if it is converted by itself when `next` is behind it, bytes of which
+    /// the code point is `behind` if they are one character.
     #[inline(always)]
-    pub fn by_itself(&self, c: u32, next: u32) -> Option<u32> {
+    pub fn by_itself(&self, c: u32, next: [u8; 3], behind: u32) -> Option<u32> {
         let entry = self.entry(c);
-        let (word, bit) = pair(c, next);
+        let (word, bit) = pair(c, behind);
         let begins = (self.filter[word] >> bit & 1) as u32;
-        // One branch for both: neither is often so.
-        ((entry >> 31 | begins) == 0).then_some(entry)
+        // The filter doesn't know pairs with a character of four bytes, which may also be the
+        // compatibility form of one that it knows.
+        let is_four = u32::from(next[0] >= 0xF0);
+        // One branch for all three: none is often so.
+        ((entry >> 31 | begins | is_four) == 0).then_some(entry)
     }
 
     /// Returns how many bytes of ASCII at the start of `bytes` are in no key.

@@ -216,7 +216,7 @@ struct Node {
     children: BTreeMap<u16, usize>,
     answer: u32,
     marks: u8,
-    is_wide: bool,
+    has_short: bool,
 }
 
 /// A trie of the keys of some groups, for all conversions that cut text by them.
@@ -335,7 +335,7 @@ impl<'a> Compiler<'a> {
         let mut node = self.tries[trie].root;
         for (i, c) in key.chars().enumerate() {
             if i == 1 {
-                self.nodes[node].is_wide |= c.len_utf8() != 3;
+                self.nodes[node].has_short |= c.len_utf8() < 3;
                 self.add_pair(trie, first_char(key), c);
             }
             let code = self.codes[&c];
@@ -545,12 +545,12 @@ impl<'a> Compiler<'a> {
 
 /// Packs a node that is reached by `code`, as [`Slot`] has it.
 fn slot(code: u16, base: u32, node: &Node) -> u64 {
-    assert!(base < 1 << (Slot::WIDE_AT - Slot::BASE_AT), "a base has 22 bits");
+    assert!(base < 1 << (Slot::SHORT_AT - Slot::BASE_AT), "a base has 22 bits");
     assert!(node.answer < 1 << (Slot::MARKS_AT - Slot::ANSWER_AT), "an answer has 20 bits");
     assert!(node.marks < 1 << 4, "there are four marks");
     u64::from(code)
         | u64::from(base) << Slot::BASE_AT
-        | u64::from(node.is_wide) << Slot::WIDE_AT
+        | u64::from(node.has_short) << Slot::SHORT_AT
         | u64::from(node.answer) << Slot::ANSWER_AT
         | u64::from(node.marks) << Slot::MARKS_AT
 }

@@ -5,7 +5,7 @@
 /// ```text
 ///  63     59                 39 38               16                0
 ///  ┌──────┬───────────────────┬─┬─────────────────┬────────────────┐
-///  │marks │ answer            │w│ base            │ code           │
+///  │marks │ answer            │s│ base            │ code           │
 ///  └──────┴───────────────────┴─┴─────────────────┴────────────────┘
 /// ```
 #[derive(Clone, Copy, Default)]
@@ -14,8 +14,8 @@ pub struct Slot(pub u64);
 impl Slot {
     /// Lowest bit of the base.
     pub const BASE_AT: u32 = 16;
-    /// The bit `w`.
-    pub const WIDE_AT: u32 = 38;
+    /// The bit `s`.
+    pub const SHORT_AT: u32 = 38;
     /// Lowest bit of the answer.
     pub const ANSWER_AT: u32 = 39;
     /// Lowest bit of the marks.
@@ -28,12 +28,12 @@ impl Slot {
 
     /// Where the children begin; 0 for none.
     pub fn base(self) -> u32 {
-        (self.0 >> Self::BASE_AT) as u32 & ((1 << (Self::WIDE_AT - Self::BASE_AT)) - 1)
+        (self.0 >> Self::BASE_AT) as u32 & ((1 << (Self::SHORT_AT - Self::BASE_AT)) - 1)
     }
 
-    /// Whether a child is reached by a character that is not three bytes of UTF-8.
-    pub fn is_wide(self) -> bool {
-        self.0 >> Self::WIDE_AT & 1 != 0
+    /// Whether a child is reached by a character of one or two bytes of UTF-8.
+    pub fn has_short(self) -> bool {
+        self.0 >> Self::SHORT_AT & 1 != 0
     }
 
     /// Number of the key that ends here, within its trie; 0 for none.

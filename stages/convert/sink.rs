@@ -58,7 +58,7 @@ impl Sink for Seek<'_> {
         let mut n = 0;
         for next in rest {
             let behind = code_point(*next);
-            match characters.by_itself(c, behind) {
+            match characters.by_itself(c, *next, behind) {
                 Some(entry) if entry & CHANGES == 0 => {}
                 _ => break,
             }
@@ -228,7 +228,7 @@ impl Sink for Writer<'_> {
         let mut here = at as u32;
         for (next, place) in rest.iter().zip(places).take(STRETCH) {
             let behind = code_point(*next);
-            let Some(entry) = characters.by_itself(c, behind) else { break };
+            let Some(entry) = characters.by_itself(c, *next, behind) else { break };
             let [a, b, c_, _] = entry.to_le_bytes();
             *place = [a, b, c_];
             changed[n_changed % CHANGED] = here;

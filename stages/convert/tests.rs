@@ -160,6 +160,8 @@ fn compatibility_ideographs_become_usual_ones() {
     // In a phrase, which is found all the same: 樂 as U+F914.
     check("t2s", "\u{F914}器", "乐器");
     check("t2jp", "\u{F914}", "楽");
+    // Of four bytes where the usual one, 瓊, has three.
+    check("hk2sp", "秘\u{2F932}", "祕琼");
 }
 
 #[test]
@@ -541,6 +543,16 @@ static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     words
 });
 
+/// A compatibility form of each ideograph that has one.
+static FORMS: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+    let pairs = DICTIONARIES.0["CJK_Compatibility_Ideographs"].iter();
+    pairs.map(|(form, usual)| (usual, form)).map(|(a, b)| (the_char(a), the_char(b))).collect()
+});
+
+fn the_char(text: &str) -> char {
+    text.chars().next().expect("a key has a character")
+}
+
 /// Pieces of all that conversions treat in a way of its own.
 fn piece() -> impl Strategy<Value = String> {
     let word = || any::<prop::sample::Index>().prop_map(|at| *at.get(&WORDS[..]));
@@ -554,6 +566,8 @@ fn piece() -> impl Strategy<Value = String> {
             let chars: Vec<char> = word.chars().collect();
             chars[..=at.index(chars.len())].iter().collect()
         }),
+        // The same word with compatibility ideographs, of three bytes or four.
+        1 => word().prop_map(|word| word.chars().map(|c| *FORMS.get(&c).unwrap_or(&c)).collect()),
         1 => "[一-龥]{1,3}",
         1 => "[ABUSQLPN ·-]{1,6}",
         1 => "[\u{2FF0}-\u{2FFF}]{1,2}",
