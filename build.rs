@@ -6,6 +6,10 @@
 #[cfg(feature = "stages")]
 #[allow(dead_code, reason = "the program uses more of them")]
 mod stages {
+    pub mod convert {
+        pub mod compile;
+        pub mod layout;
+    }
     pub mod keywords {
         pub mod key;
         pub mod idf {
@@ -30,7 +34,7 @@ fn main() {
     // Nothing but the dictionaries matters; they are named where they are read.
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "stages")]
-    tables::write();
+    tables::compile();
 }
 
 #[cfg(feature = "stages")]
@@ -42,12 +46,14 @@ mod tables {
 
     use flate2::read::GzDecoder;
 
+    use crate::stages::convert;
     use crate::stages::keywords::idf;
     use crate::stages::segment::kernel;
 
     /// Compiles every dictionary.
-    pub fn write() {
+    pub fn compile() {
         write_idf();
+        write_convert();
         write_segment();
     }
 
@@ -82,6 +88,28 @@ mod tables {
         let tables = idf::compile::compile(&unpacked("data/jieba/idf_by_value.txt.gz"));
         write_numbers("idf_slots", &tables.slots);
         write_numbers("idf_values", &tables.values);
+    }
+
+    fn write_convert() {
+        let configs = text("data/opencc/configs.txt");
+        let tables =
+            convert::compile::compile(&unpacked("data/opencc/dictionaries.txt.gz"), &configs);
+        write_numbers("convert_codes", &tables.codes);
+        write_numbers("convert_other_codes", &tables.other_codes);
+        write_numbers("convert_usual", &tables.usual);
+        write_numbers("convert_slots", &tables.slots);
+        write_numbers("convert_filters", &tables.filters);
+        write_numbers("convert_values", &tables.values);
+        write_file("convert_value_bytes", &tables.value_bytes);
+        write_file("convert_scripts", &tables.scripts);
+        write_numbers("convert_rows", &tables.rows);
+        write_numbers("convert_row_of_config", &tables.row_of_config);
+    }
+
+    /// Returns the text of a file, which the build then depends on.
+    fn text(path: &str) -> String {
+        println!("cargo::rerun-if-changed={path}");
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// Returns the text of a packed file, which the build then depends on.

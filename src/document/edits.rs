@@ -11,24 +11,46 @@ pub struct Revision {
     pub stage: &'static str,
     /// What it changed.
     pub edits: Edits,
-    /// The pieces of the old text that were replaced, end to end.
-    replaced: String,
+    replaced: Replaced,
 }
 
+/// The old text, as much of it as it takes to tell what was replaced.
+#[derive(Debug, Clone)]
+enum Replaced {
+    /// The pieces that were replaced, end to end.
+    Pieces(String),
+    /// All of it.
+    Whole(String),
+}
+
+/// Bytes of old text an edit, below which the old text is kept as a whole: its pieces would take
+/// time to copy, and the edits take more memory than it does.
+const WHOLE_BELOW: usize = 32;
+
 impl Revision {
-    pub(super) fn new(stage: &'static str, edits: Edits, old: &str) -> Self {
-        let replaced = edits.iter().filter_map(|edit| old.get(to_usize(&edit.before))).collect();
+    pub(super) fn new(stage: &'static str, edits: Edits, old: String) -> Self {
+        let replaced = if old.len() < edits.len() * WHOLE_BELOW {
+            Replaced::Whole(old)
+        } else {
+            let pieces = edits.iter().filter_map(|edit| old.get(to_usize(&edit.before)));
+            Replaced::Pieces(pieces.collect())
+        };
         Self { stage, edits, replaced }
     }
 
     /// Iterates over the edits in the order of the text, each with the text it replaced.
     pub fn replacements(&self) -> impl Iterator<Item = (&Edit, &str)> {
-        let mut start = 0;
+        let mut end = 0;
         self.edits.iter().map(move |edit| {
-            let end = start + edit.before.len();
-            let before = self.replaced.get(start..end).unwrap_or_default();
-            start = end;
-            (edit, before)
+            let piece = match &self.replaced {
+                Replaced::Whole(old) => old.get(to_usize(&edit.before)),
+                Replaced::Pieces(pieces) => {
+                    let start = end;
+                    end += edit.before.len();
+                    pieces.get(start..end)
+                }
+            };
+            (edit, piece.unwrap_or_default())
         })
     }
 }
@@ -60,6 +82,23 @@ impl Edits {
             before: offset(before.start)..offset(before.end),
             after: offset(start)..offset(start + after_len),
         });
+    }
+
+    /// Adds replacements of `byte_len` bytes by as many, one at each of the `starts` in the old text.
+    ///
+    /// # Panics
+    /// As [`push`](Self::push) does, if one starts ahead of the end of the previous.
+    pub fn extend_in_place(&mut self, byte_len: u32, starts: &[u32]) {
+        let (mut end, growth) = match self.0.last() {
+            Some(last) => (last.before.end, last.after.end.wrapping_sub(last.before.end)),
+            None => (0, 0),
+        };
+        self.0.extend(starts.iter().map(|&start| {
+            assert!(start >= end, "edits come in order");
+            end = start + byte_len;
+            let after = start.wrapping_add(growth);
+            Edit { before: start..end, after: after..after + byte_len }
+        }));
     }
 
     /// Tells whether nothing was changed.
@@ -151,5 +190,31 @@ mod tests {
         let replaced: Vec<&str> =
             doc.revisions()[0].replacements().map(|(_, before)| before).collect();
         assert_eq!(replaced, ["發", "(zhǎn)", "與進"]);
+    }
+
+    #[test]
+    fn a_revision_of_a_long_text_keeps_only_what_it_replaced() {
+        let old = format!("發{}展", "中".repeat(100));
+        let new = format!("发{}展", "中".repeat(100));
+        let mut doc = Document::from_text("a", old);
+        doc.revise("mend", new, edits(&[(0..3, 3)]));
+        let [revision] = doc.revisions() else { panic!("one stage changed the text") };
+        assert!(matches!(&revision.replaced, Replaced::Pieces(pieces) if pieces == "發"));
+        assert_eq!(revision.replacements().map(|(_, before)| before).collect::<String>(), "發");
+    }
+
+    #[test]
+    fn edits_in_place_are_as_if_pushed_one_by_one() {
+        let mut at_once = edits(&[(0..3, 6)]);
+        at_once.extend_in_place(3, &[3, 9]);
+        at_once.extend_in_place(3, &[]);
+        at_once.extend_in_place(4, &[12]);
+        assert_eq!(at_once, edits(&[(0..3, 6), (3..6, 3), (9..12, 3), (12..16, 4)]));
+    }
+
+    #[test]
+    #[should_panic(expected = "edits come in order")]
+    fn edits_in_place_come_in_order() {
+        edits(&[(0..3, 6)]).extend_in_place(3, &[2]);
     }
 }

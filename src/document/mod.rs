@@ -91,8 +91,8 @@ impl Document {
             text.len() as i64,
             "the edits of `{stage}` explain the new text"
         );
-        let revision = Revision::new(stage, edits, self.text());
-        self.text = Some(text);
+        let old = self.text.replace(text).unwrap_or_default();
+        let revision = Revision::new(stage, edits, old);
         self.tokens.clear();
         self.revisions.push(revision);
     }

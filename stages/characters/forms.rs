@@ -6,7 +6,7 @@ use encoding_rs::BIG5;
 use pinyin::{ToPinyin, ToPinyinMulti};
 
 use super::gbk::gbk;
-use crate::stages::convert::for_each_character;
+use crate::stages::convert::{Config, for_each_character};
 
 /// Forms of each character of the Basic Multilingual Plane.
 struct Forms {
@@ -29,7 +29,7 @@ static FORMS: LazyLock<Forms> = LazyLock::new(|| {
     for &c in &han {
         beyond_big5[c as usize] = !is_in_big5(c);
     }
-    for_each_character(&["TSCharacters", "TSCharactersExt"], |c, form| {
+    for_each_character(Config::T2s, |c, form| {
         if let Some(known) = simplified.get_mut(c as usize)
             && u16::try_from(form as u32).is_ok()
         {
@@ -45,7 +45,7 @@ static FORMS: LazyLock<Forms> = LazyLock::new(|| {
         }
     }
     let mut changes = vec![false; simplified.len()];
-    for_each_character(&["STCharacters"], |c, form| {
+    for_each_character(Config::S2t, |c, form| {
         if let Some(changes) = changes.get_mut(c as usize) {
             *changes = form != c;
         }

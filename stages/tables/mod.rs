@@ -4,8 +4,9 @@
 //! such a file a constant array: nothing is read or parsed at start-up, and the system fetches the
 //! pages that are used.
 
+// `build.rs` lays tables out, and finds the module by its path.
 #[cfg(test)]
-pub mod double_array;
+mod double_array;
 
 /// Declares a constant array of integers that holds the file `$file`, written by `build.rs`.
 macro_rules! mapped {
