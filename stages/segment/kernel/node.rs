@@ -13,6 +13,8 @@
 //! here, 0 where none does. A slot without a node is 0, which acts like a node of no word and no
 //! children.
 
+use std::hint::select_unpredictable;
+
 /// A node; see the module.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Node(pub u64);
@@ -63,6 +65,12 @@ impl Node {
     #[inline(always)]
     pub fn label(self) -> u16 {
         (self.0 >> Self::LABEL_AT) as u16 & Self::MAX_LABEL
+    }
+
+    /// Returns the node if `code` leads here, and none otherwise.
+    #[inline(always)]
+    pub fn if_labelled(self, code: u16) -> Self {
+        select_unpredictable(self.label() == code, self, Self::default())
     }
 
     /// Returns the number of the word's frequency, or 0.

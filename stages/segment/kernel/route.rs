@@ -41,6 +41,8 @@ pub struct Stretch {
     pub seconds: Vec<Node>,
     /// Node of the three entries from each on.
     pub thirds: Vec<Node>,
+    /// Slots to look up.
+    slots: Vec<u32>,
     scores: Vec<f64>,
     /// Room for the hidden Markov model.
     pub back: Vec<u8>,
@@ -143,28 +145,31 @@ impl Stretch {
 
     #[inline(never)]
     fn seconds(&mut self, kernel: &Kernel) {
-        let (nodes, bases) = (&kernel.nodes[..], kernel.bases());
-        self.seconds.clear();
-        let pairs = self.codes[..self.n].iter().zip(&self.codes[1..]);
-        self.seconds.extend(pairs.map(|(&first, &second)| {
-            let node = Node(
-                nodes[bases[usize::from(first & Node::MAX_LABEL)] as usize + usize::from(second)],
-            );
-            select_unpredictable(node.label() == second, node, Node::default())
-        }));
+        let bases = kernel.bases();
+        let slot = |(&first, &second): (&u16, &u16)| {
+            bases[usize::from(first & Node::MAX_LABEL)] + u32::from(second)
+        };
+        self.slots.clear();
+        self.slots.extend(self.codes[..self.n].iter().zip(&self.codes[1..]).map(slot));
+        look_up(&kernel.nodes, &self.slots, &mut self.seconds);
+        for (node, &code) in self.seconds.iter_mut().zip(&self.codes[1..]) {
+            *node = node.if_labelled(code);
+        }
     }
 
     #[inline(never)]
     fn thirds(&mut self, kernel: &Kernel) {
-        let nodes = &kernel.nodes[..];
-        self.thirds.clear();
-        let pairs = self.seconds.iter().zip(&self.codes[2..]);
-        self.thirds.extend(pairs.map(|(&second, &third)| {
-            // Slot 0 has no node.
-            let slot = second.base() + usize::from(third);
-            let node = Node(nodes[select_unpredictable(second.may_have(third), slot, 0)]);
-            select_unpredictable(node.label() == third, node, Node::default())
-        }));
+        // Slot 0 has no node.
+        let slot = |(second, &third): (&Node, &u16)| {
+            let slot = second.base() as u32 + u32::from(third);
+            select_unpredictable(second.may_have(third), slot, 0)
+        };
+        self.slots.clear();
+        self.slots.extend(self.seconds.iter().zip(&self.codes[2..]).map(slot));
+        look_up(&kernel.nodes, &self.slots, &mut self.thirds);
+        for (node, &code) in self.thirds.iter_mut().zip(&self.codes[2..]) {
+            *node = node.if_labelled(code);
+        }
     }
 
     #[inline(never)]
@@ -222,6 +227,13 @@ impl Stretch {
             (one, two, three) = (score, one, two);
         }
     }
+}
+
+/// Fetches the nodes at `slots`, and does nothing else: the shorter this loop, the more of its loads
+/// are under way at once.
+fn look_up(nodes: &[u64], slots: &[u32], found: &mut Vec<Node>) {
+    found.clear();
+    found.extend(slots.iter().map(|&slot| Node(nodes[slot as usize])));
 }
 
 /// The best way found so far from a character on.

@@ -133,7 +133,16 @@ impl Kernel {
                     end += 1;
                 }
                 end += 1;
-                self.guess_singles(text, stretch, (at, end), token);
+                let is_pair = end - at == 2
+                    && code::is_han(stretch.codes[at])
+                    && code::is_han(stretch.codes[at + 1])
+                    && stretch.seconds[at].weight() == 0;
+                if is_pair {
+                    // Most are of two characters, and need no more than a sum for either way.
+                    self.guess_pair(text, stretch, at, token);
+                } else {
+                    self.guess_singles(text, stretch, (at, end), token);
+                }
             }
             at = end;
         }
@@ -143,6 +152,26 @@ impl Kernel {
         let bytes = &text.as_bytes()[start as usize..end as usize];
         let piece = |from, to| token(Span::within(start, from, to), Origin::Known);
         if self.joins { latin::cut_joined(bytes, piece) } else { latin::cut(bytes, piece) }
+    }
+
+    /// Cuts the two Han characters at `at`, which the dictionary leaves single.
+    #[inline]
+    fn guess_pair(
+        &self,
+        text: &str,
+        stretch: &Stretch,
+        at: usize,
+        token: &mut impl FnMut(Span, Origin),
+    ) {
+        let Stretch { codes, starts, .. } = stretch;
+        let both = Span { start: starts[at], end: starts[at + 2] };
+        let (first, second) = (self.emission(codes[at]), self.emission(codes[at + 1]));
+        if self.model.is_pair(first, second) && !self.is_removed(&text[both.range()]) {
+            token(both, Origin::Guessed);
+        } else {
+            token(Span { end: starts[at + 1], ..both }, Origin::Known);
+            token(Span { start: starts[at + 1], ..both }, Origin::Known);
+        }
     }
 
     /// Cuts the entries `from..to`, which the dictionary leaves single.
@@ -176,13 +205,6 @@ impl Kernel {
             let end = at + n.count();
             if !is_han {
                 self.cut_latin(text, starts[at], starts[end], token);
-            } else if end - at == 2 {
-                if self.model.is_pair(emission(at), emission(at + 1)) {
-                    guessed(token, at, end);
-                } else {
-                    guessed(token, at, at + 1);
-                    guessed(token, at + 1, end);
-                }
             } else {
                 self.model.cut((at..end).map(emission), back, |start, end| {
                     guessed(token, at + start, at + end);
