@@ -28,12 +28,14 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod user_dict;
+mod variants;
 
 use jieba_rs::JiebaRs;
 use native::Native;
 pub use protect::Protected;
 use protect::Protector;
 use user_dict::{Entry, Mistakes};
+use variants::Simplified;
 
 /// Options of the `segment` stage.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +60,9 @@ pub struct Segment {
     pub remove: Vec<String>,
     /// Kinds of spans that are kept whole, whatever the dictionary says.
     pub protect: Vec<Protected>,
+    /// How to find words that are written in other characters than the dictionary's, which are
+    /// simplified. The tokens are those of the text as it is.
+    pub variants: Variants,
     /// Whether to tell each word's part of speech, such as `n` or `v`, as jieba.posseg does. Only in
     /// the mode `accurate`.
     pub pos: bool,
@@ -77,6 +82,7 @@ impl Default for Segment {
             allow_space: false,
             remove: Vec::new(),
             protect: Vec::new(),
+            variants: Variants::default(),
             pos: false,
             compat: Compat::default(),
             engine: EngineName::default(),
@@ -109,6 +115,17 @@ pub enum Priority {
     Force,
     /// By their frequencies alone, as in jieba.
     Weight,
+}
+
+/// How to find words written in other characters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Variants {
+    /// As they are written.
+    #[default]
+    None,
+    /// By their simplified form, as `convert: {config: t2s}` has it: 臺灣 is found as 台湾.
+    T2sLookup,
 }
 
 /// Whose rules to follow.
@@ -145,10 +162,15 @@ impl StageConfig for Segment {
         if self.pos { Self::WRITES.to_vec() } else { vec![Layer::Tokens] }
     }
 
-    fn build(self, cx: &BuildContext) -> Result<Built, Vec<ConfigError>> {
+    fn build(mut self, cx: &BuildContext) -> Result<Built, Vec<ConfigError>> {
         let mut errors = self.contradictions();
         let mut mistakes = Mistakes::default();
-        let entries = user_dict::read(&self.user_dict, cx, &mut mistakes);
+        let mut entries = user_dict::read(&self.user_dict, cx, &mut mistakes);
+        if self.variants == Variants::T2sLookup {
+            let converter = variants::converter();
+            let words = entries.iter_mut().map(|entry| &mut entry.word).chain(&mut self.remove);
+            words.for_each(|word| *word = variants::simplified(&converter, std::mem::take(word)));
+        }
         errors.extend(mistakes.into_errors());
         let engine = match self.engine {
             EngineName::Native => Native::new(&self, entries).map(Segmenter::boxed),
@@ -156,6 +178,10 @@ impl StageConfig for Segment {
         };
         match engine {
             Ok(engine) if errors.is_empty() => {
+                let engine = match self.variants {
+                    Variants::None => engine,
+                    Variants::T2sLookup => Segmenter::boxed(Simplified::new(engine)),
+                };
                 Ok(Built::map(Segmenter { engine, protector: Protector::new(&self.protect) }))
             }
             Ok(_) => Err(errors),

@@ -197,6 +197,17 @@ fn spans_can_be_kept_whole() {
 }
 
 #[test]
+fn traditional_words_are_found_by_their_simplified_form() {
+    check("{}", "", "我們在臺灣鍾愛軟體", "我們|在|臺|灣鍾愛軟體");
+    check("variants: t2s_lookup", "", "我們在臺灣鍾愛網絡", "我們|在|臺灣|鍾愛|網絡");
+    check("{variants: t2s_lookup, pos: true}", "", "乾隆鍾愛臺灣", "乾隆/nr|鍾愛/v|臺灣/ns");
+    check("{variants: t2s_lookup, mode: search}", "", "清華大學！", "清華|華大|大學|清華大學|！");
+    // A user's words as well, in whatever script.
+    let options = "{variants: t2s_lookup, user_dict: words.txt, remove: [臺灣]}";
+    check(options, "創新辦 3 n", "创新办和創新辦在臺灣", "创新办|和|創新辦|在|臺|灣");
+}
+
+#[test]
 fn jieba_rs_is_at_hand_by_its_rules_and_as_it_is() {
     let text = "WES-5.4.5版在1.2mm，㐀网易杭研";
     let expected = "WES-5.4.5|版|在|1.2mm|，|㐀|网易|杭研";
@@ -267,6 +278,7 @@ fn any_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("中华人民共和国".to_owned()),
         Just("研究生命起源".to_owned()),
+        Just("𧟄憂鬱乾燥臺灣後裏".to_owned()),
         "[一-龥]{1,4}",
         "[a-zA-Z0-9 .%-]{1,6}",
         any::<String>(),
@@ -277,8 +289,13 @@ fn any_text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn accurate_tokens_tile_the_text(text in any_text(), hmm: bool, pos: bool) {
-        let doc = segment(&format!("{{hmm: {hmm}, pos: {pos}}}"), "", &text);
+    fn accurate_tokens_tile_the_text(
+        text in any_text(),
+        hmm: bool,
+        pos: bool,
+        variants in prop::sample::select(vec!["none", "t2s_lookup"]),
+    ) {
+        let doc = segment(&format!("{{hmm: {hmm}, pos: {pos}, variants: {variants}}}"), "", &text);
         let mut end = 0;
         for token in &doc.tokens {
             prop_assert_eq!(token.start, end);
