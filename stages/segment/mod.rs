@@ -249,6 +249,8 @@ impl Stage for Segmenter {
         let mut tokens = std::mem::take(&mut doc.tokens);
         tokens.clear();
         let text = doc.text();
+        // A word takes four or five bytes on the average.
+        tokens.reserve(text.len() / 4);
         let mut at = 0;
         for span in self.protector.iter().flat_map(|protector| protector.spans(text)) {
             self.engine.cut(&text[at..span.start], at, scratch, &mut tokens);

@@ -200,7 +200,7 @@ fn spans_can_be_kept_whole() {
 fn traditional_words_are_found_by_their_simplified_form() {
     check("{}", "", "我們在臺灣鍾愛軟體", "我們|在|臺|灣鍾愛軟體");
     check("variants: t2s_lookup", "", "我們在臺灣鍾愛網絡", "我們|在|臺灣|鍾愛|網絡");
-    check("{variants: t2s_lookup, pos: true}", "", "乾隆鍾愛臺灣", "乾隆/nr|鍾愛/v|臺灣/ns");
+    check("{variants: t2s_lookup, pos: true}", "", "乾隆鍾愛臺灣", "乾隆/nr|鍾愛/nr|臺灣/ns");
     check("{variants: t2s_lookup, mode: search}", "", "清華大學！", "清華|華大|大學|清華大學|！");
     // A user's words as well, in whatever script.
     let options = "{variants: t2s_lookup, user_dict: words.txt, remove: [臺灣]}";
