@@ -95,7 +95,11 @@ fn add_words(
         }
     }
     errors.extend(mistakes.into_errors());
-    if errors.is_empty() { Ok(kernel.finish()) } else { Err(errors) }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    kernel.finish();
+    Ok(())
 }
 
 /// Says what is wrong with a word, and what to do about it.
