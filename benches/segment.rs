@@ -49,6 +49,9 @@ const TECHNICAL: [&str; 24] = [
     "README.md",
 ];
 
+/// What makes the text of a document.
+type Kind = fn(&Words, &mut Random) -> String;
+
 fn chinese(words: &Words, random: &mut Random) -> String {
     words.text(random, DOCUMENT_BYTES)
 }
@@ -101,8 +104,7 @@ fn compare(peer: &Jieba, hmm: bool, texts: &[String]) {
 fn segmentation(c: &mut Criterion) {
     let words = Words::load().expect("the dictionary is in the repository");
     let peer = Jieba::new();
-    let kinds: [(&str, fn(&Words, &mut Random) -> String); 2] =
-        [("chinese", chinese), ("technical", technical)];
+    let kinds: [(&str, Kind); 2] = [("chinese", chinese), ("technical", technical)];
     for (kind, text) in kinds {
         let mut random = Random::new();
         let texts: Vec<String> = (0..N_DOCUMENTS).map(|_| text(&words, &mut random)).collect();
