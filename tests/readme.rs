@@ -96,7 +96,7 @@ fn segment_does_what_its_page_shows() {
             n_examples += 1;
         }
     }
-    assert_eq!(n_examples, 13);
+    assert_eq!(n_examples, 15);
 }
 
 #[test]
