@@ -71,6 +71,35 @@ fn damage_is_repaired_as_its_page_says() {
 }
 
 #[test]
+fn segment_does_what_its_page_shows() {
+    let page = include_str!("../docs/segment.md");
+    let folder = tempfile::tempdir().unwrap();
+    let mut n_examples = 0;
+    let mut parts = page.split("```");
+    while let (Some(prose), Some(block)) = (parts.next(), parts.next()) {
+        // The line ahead of a block has the lines of the user's dictionary.
+        let ahead = prose.trim_end().lines().next_back().unwrap_or("");
+        let quoted: Vec<&str> = ahead.split('`').skip(1).step_by(2).collect();
+        let dictionary = quoted.iter().filter(|quoted| **quoted != "words.txt");
+        let dictionary: String = dictionary.map(|line| format!("{line}\n")).collect();
+        std::fs::write(folder.path().join("words.txt"), dictionary).unwrap();
+        for example in block.split("$ echo ").skip(1) {
+            let (command, expected) = example.split_once('\n').unwrap();
+            let (text, stage) = command.split_once(" | hanmill pipe ").unwrap();
+            let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_hanmill"))
+                .args(["pipe", stage.trim_matches('\'')])
+                .current_dir(folder.path())
+                .write_stdin(text.trim_matches('\'').to_owned() + "\n")
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{command}");
+            n_examples += 1;
+        }
+    }
+    assert_eq!(n_examples, 15);
+}
+
+#[test]
 fn the_recipe_is_sound() {
     for readme in [ENGLISH, CHINESE] {
         let recipe = blocks(readme, "yaml").concat().replace(", user_dict: my-words.txt", "");

@@ -24,6 +24,8 @@ mod jieba_rs;
 mod kernel;
 mod native;
 mod protect;
+#[cfg(test)]
+mod reference;
 mod tables;
 #[cfg(test)]
 mod tests;
