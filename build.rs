@@ -75,6 +75,7 @@ mod tables {
         write_numbers("segment_tag_positions", &tags.positions);
         write_numbers("segment_tag_tags", &tags.tags);
         write_numbers("segment_tag_start", &tags.start);
+        write_numbers("segment_tag_next_sets", &tags.next_sets);
         write_numbers("segment_tag_next_offsets", &tags.next_offsets);
         write_numbers("segment_tag_next_states", &tags.next_states);
         write_numbers("segment_tag_next", &tags.next);

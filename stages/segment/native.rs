@@ -135,9 +135,11 @@ impl Engine for Native {
         match self.mode {
             Mode::Accurate if self.pos => {
                 kernel.tag(&tables::TAGGER, text, *hmm, (stretch, lattice), |span, tag, origin| {
-                    let of_user = match self.user_tags.is_empty() {
-                        true => None,
-                        false => self.user_tags.get(&text[span.range()]).copied(),
+                    // A user's tag is that of a word that was looked up, as in jieba.
+                    let is_users = origin == Origin::Known && !self.user_tags.is_empty();
+                    let of_user = match is_users {
+                        true => self.user_tags.get(&text[span.range()]).copied(),
+                        false => None,
                     };
                     let pos = of_user.unwrap_or_else(|| tables::part_of_speech(tag));
                     tokens.push(token(span, origin, pos));

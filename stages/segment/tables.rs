@@ -19,6 +19,7 @@ mapped! { static TAGS: [u8] = "segment_tags"; }
 mapped! { static TAG_POSITIONS: [u8] = "segment_tag_positions"; }
 mapped! { static TAG_TAGS: [u8] = "segment_tag_tags"; }
 mapped! { static TAG_START: [f64] = "segment_tag_start"; }
+mapped! { static TAG_NEXT_SETS: [u64] = "segment_tag_next_sets"; }
 mapped! { static TAG_NEXT_OFFSETS: [u32] = "segment_tag_next_offsets"; }
 mapped! { static TAG_NEXT_STATES: [u8] = "segment_tag_next_states"; }
 mapped! { static TAG_NEXT: [f64] = "segment_tag_next"; }
@@ -49,6 +50,7 @@ pub static TAGGER: Tagger = Tagger {
         positions: &TAG_POSITIONS,
         tags: &TAG_TAGS,
         start: &TAG_START,
+        next_sets: &TAG_NEXT_SETS,
         next_offsets: &TAG_NEXT_OFFSETS,
         next_states: &TAG_NEXT_STATES,
         next: &TAG_NEXT,

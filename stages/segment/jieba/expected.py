@@ -73,9 +73,8 @@ def cut(how, tokenizer, sentence):
     return list(tokenizer.cut(sentence, HMM=how == "accurate"))
 
 
-def tag(how, tagger, sentence, own_tags={}):
-    # jieba gives the user's tag only where the dictionary finds the word; hanmill also where its model does.
-    return [f"{word}/{own_tags.get(word, tag)}" for word, tag in tagger.cut(sentence, HMM=how == "tags")]
+def tag(how, tagger, sentence):
+    return [f"{word}/{tag}" for word, tag in tagger.cut(sentence, HMM=how == "tags")]
 
 
 def write(*line):
@@ -142,7 +141,6 @@ for number in range(N_DICTIONARIES):
     # jieba shares these among all tokenizers.
     jieba.finalseg.Force_Split_Words.clear()
     tokenizer.load_userdict(line.encode() for line in dictionary)
-    own_tags = dict(tokenizer.user_word_tag_tab)
     jieba.posseg.dt.tokenizer = tokenizer
     jieba.posseg.dt.word_tag_tab = dict(tags)
     for how in ["accurate", "without hmm", "search", last]:
@@ -152,7 +150,7 @@ for number in range(N_DICTIONARIES):
             pieces[at] = pieces[at][choose.randrange(len(pieces[at])) :]
             sentence = "".join(pieces)[: 12 if is_tagged(how) else None]
             try:
-                found = tag(how, jieba.posseg.dt, sentence, own_tags) if is_tagged(how) else cut(how, tokenizer, sentence)
+                found = tag(how, jieba.posseg.dt, sentence) if is_tagged(how) else cut(how, tokenizer, sentence)
             except ValueError:
                 continue
             write(how, "\n".join(dictionary), sentence, found)

@@ -36,6 +36,7 @@ pub struct TagTables {
     pub positions: Vec<u8>,
     pub tags: Vec<u8>,
     pub start: Vec<f64>,
+    pub next_sets: Vec<u64>,
     pub next_offsets: Vec<u32>,
     pub next_states: Vec<u8>,
     pub next: Vec<f64>,
@@ -272,6 +273,14 @@ impl<'a> TagModel<'a> {
                 .collect(),
             tags: self.states.iter().map(|(_, tag)| tags.number(tag) as u8).collect(),
             start: self.start.clone(),
+            next_sets: (0..n)
+                .flat_map(|state| {
+                    let mut set = [0_u64; 4];
+                    let followers = next.iter().filter(|(from, ..)| *from == state);
+                    followers.for_each(|(_, to, _)| set[to / 64] |= 1 << (to % 64));
+                    set
+                })
+                .collect(),
             next_offsets: (0..=n)
                 .map(|state| next.partition_point(|(from, ..)| *from < state) as u32)
                 .collect(),

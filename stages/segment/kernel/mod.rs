@@ -51,6 +51,8 @@ impl Span {
 pub enum Origin {
     /// The dictionary, or a single character, or no word at all.
     Known,
+    /// No word that was looked up: jieba's rules or its model of tags tell what it is.
+    Ruled,
     /// The hidden Markov model.
     Guessed,
 }

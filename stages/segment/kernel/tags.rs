@@ -4,6 +4,8 @@
 //! dictionary leaves single are cut by a model of its own, whose states are those of the other one
 //! times the parts of speech.
 
+use std::ops::Range;
+
 use super::code::{self, LATIN};
 use super::latin::{self, Class};
 use super::model::{ENG, M, NEVER, NO_TAG, ONLY_EMITS, X};
@@ -26,6 +28,8 @@ pub struct Model {
     pub tags: &'static [Tag],
     /// Log probability of each state at the start.
     pub start: &'static [f64],
+    /// For each state four words, a bit for each state that may follow.
+    pub next_sets: &'static [u64],
     /// Where the states that may follow each state begin in the two lists below.
     pub next_offsets: &'static [u32],
     /// States that may follow.
@@ -52,6 +56,10 @@ pub struct Lattice {
     /// Where the steps of each character begin.
     starts: Vec<usize>,
     path: Vec<u8>,
+    /// Log probability of the character at hand in each state: [`NEVER`] but where it is known.
+    emissions: Vec<f64>,
+    /// Best way into each state, without a score but for those that are looked at.
+    best: Vec<Step>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +67,10 @@ struct Step {
     state: u8,
     from: u8,
     score: f64,
+}
+
+impl Step {
+    const NONE: Self = Self { state: 0, from: 0, score: f64::NEG_INFINITY };
 }
 
 /// A set of states.
@@ -78,8 +90,20 @@ impl States {
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+    fn or(self, other: Self) -> Self {
+        Self(std::array::from_fn(|n| self.0[n] | other.0[n]))
+    }
+    fn and(self, other: Self) -> Self {
+        Self(std::array::from_fn(|n| self.0[n] & other.0[n]))
+    }
     fn iter(self) -> impl Iterator<Item = usize> {
-        (0..N).filter(move |&state| self.has(state))
+        self.0.into_iter().enumerate().flat_map(|(n, mut word)| {
+            std::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros() as usize)?;
+                word &= word - 1;
+                Some(n * 64 + bit)
+            })
+        })
     }
 }
 
@@ -92,69 +116,77 @@ impl Model {
         states.zip(self.next[range].iter().copied())
     }
 
-    /// Returns the states that jieba looks at for a character, and the log probability in each.
-    fn emissions(&self, code: u16) -> (States, [f64; N]) {
-        let mut states = States::default();
-        let mut emissions = [NEVER; N];
+    /// Returns the states that may follow a state.
+    fn next_set(&self, from: u8) -> States {
+        let at = usize::from(from) * (N / 64);
+        States(self.next_sets[at..][..N / 64].try_into().expect("a set is four words"))
+    }
+
+    /// Returns where the lists have what is known of a character.
+    fn known(&self, code: u16) -> Range<usize> {
         let code = usize::from(code);
-        let range = match (self.offsets.get(code), self.offsets.get(code + 1)) {
+        match (self.offsets.get(code), self.offsets.get(code + 1)) {
             (Some(&from), Some(&to)) => from as usize..to as usize,
             _ => 0..0,
-        };
-        for (&state, &emission) in self.states[range.clone()].iter().zip(&self.emissions[range]) {
-            let number = usize::from(state & !ONLY_EMITS);
-            emissions[number] = emission;
-            if state & ONLY_EMITS == 0 {
-                states.add(number);
-            }
         }
-        (if states.is_empty() { States::all() } else { states }, emissions)
+    }
+
+    /// Returns the states that jieba looks at for a character: all, where it has none for it.
+    fn may(&self, known: Range<usize>) -> States {
+        let mut states = States::default();
+        let looked_at = self.states[known].iter().filter(|&state| state & ONLY_EMITS == 0);
+        looked_at.for_each(|&state| states.add(state.into()));
+        if states.is_empty() { States::all() } else { states }
     }
 
     /// Calls `word` with the start and the end of each word, in characters, and its tag, in order.
     fn cut(&self, codes: &[u16], lattice: &mut Lattice, mut word: impl FnMut(usize, usize, Tag)) {
-        let Lattice { steps, starts, path } = lattice;
+        let Lattice { steps, starts, path, emissions, best } = lattice;
         steps.clear();
         starts.clear();
+        // Both are left as they are found, unless a document was given up half-way.
+        emissions.clear();
+        emissions.resize(N, NEVER);
+        best.clear();
+        best.resize(N, Step::NONE);
         for (at, &code) in codes.iter().enumerate() {
-            let (states, emissions) = self.emissions(code);
+            let known = self.known(code);
+            let states = self.may(known.clone());
+            let state_of = |known: usize| usize::from(self.states[known] & !ONLY_EMITS);
+            known.clone().for_each(|known| emissions[state_of(known)] = self.emissions[known]);
             let previous = starts.last().copied().unwrap_or(0)..steps.len();
             starts.push(previous.end);
-            if at == 0 {
-                steps.extend(states.iter().map(|state| Step {
-                    state: state as u8,
-                    from: 0,
-                    score: self.start[state] + emissions[state],
+            let followers = steps[previous.clone()].iter().map(|step| self.next_set(step.state));
+            let expected = followers.reduce(States::or).unwrap_or_default();
+            let both = states.and(expected);
+            let looked_at = match (expected.is_empty(), both.is_empty()) {
+                // The first character; and where nothing may follow, at which jieba fails, it is
+                // begun anew.
+                (true, _) => states,
+                (false, true) => expected,
+                (false, false) => both,
+            };
+            if expected.is_empty() {
+                let from = steps.get(previous.start).map_or(0, |step| step.state);
+                steps.extend(looked_at.iter().map(|state| {
+                    let score = self.start[state] + emissions[state];
+                    Step { state: state as u8, from: if at == 0 { 0 } else { from }, score }
                 }));
-                continue;
-            }
-            let mut expected = States::default();
-            let mut best = [Step { state: 0, from: 0, score: f64::NEG_INFINITY }; N];
-            for &Step { state: from, score, .. } in &steps[previous.clone()] {
-                for (state, next) in self.next(from) {
-                    expected.add(state);
-                    let score = score + next + emissions[state];
-                    // Of states that are as likely, the last by name.
-                    if score >= best[state].score {
-                        best[state] = Step { state: state as u8, from, score };
+            } else {
+                for &Step { state: from, score, .. } in &steps[previous] {
+                    for (state, next) in self.next(from).filter(|(state, _)| looked_at.has(*state))
+                    {
+                        let score = score + next + emissions[state];
+                        // Of states that are as likely, the last by name.
+                        if score >= best[state].score {
+                            best[state] = Step { state: state as u8, from, score };
+                        }
                     }
                 }
+                let found = looked_at.iter();
+                steps.extend(found.map(|state| std::mem::replace(&mut best[state], Step::NONE)));
             }
-            let mut looked_at = States(std::array::from_fn(|n| states.0[n] & expected.0[n]));
-            if looked_at.is_empty() {
-                looked_at = expected;
-            }
-            if looked_at.is_empty() {
-                // Nothing may follow, at which jieba fails: the character stands alone.
-                let from = steps[previous.start].state;
-                looked_at = states;
-                best = std::array::from_fn(|state| Step {
-                    state: state as u8,
-                    from,
-                    score: self.start[state] + emissions[state],
-                });
-            }
-            steps.extend(looked_at.iter().map(|state| best[state]));
+            known.for_each(|known| emissions[state_of(known)] = NEVER);
         }
         path.clear();
         let Some(&last) = starts.last() else { return };
@@ -250,7 +282,8 @@ impl Kernel {
                     () if !hmm && end - at == 1 && is_latin(at) => ENG,
                     () => tag(at, end),
                 };
-                token(span(at, end), tag, Origin::Known);
+                let is_known = is_word && (hmm || end - at > 1 || !is_latin(at));
+                token(span(at, end), tag, if is_known { Origin::Known } else { Origin::Ruled });
             } else if hmm {
                 while lens[end] & SPECIAL != 0 {
                     end += 1;
@@ -266,7 +299,7 @@ impl Kernel {
                 while lens[end - 1] & SPECIAL != 0 && is_latin(end) {
                     end += 1;
                 }
-                token(span(at, end), ENG, Origin::Known);
+                token(span(at, end), ENG, Origin::Ruled);
             } else {
                 token(span(at, end), tag(at, end), Origin::Known);
             }
@@ -293,7 +326,7 @@ impl Kernel {
             if is_han {
                 tagger.model.cut(&codes[at..end], lattice, |start, end, tag| {
                     let span = Span { start: starts[at + start], end: starts[at + end] };
-                    let origin = if end - start > 1 { Origin::Guessed } else { Origin::Known };
+                    let origin = if end - start > 1 { Origin::Guessed } else { Origin::Ruled };
                     token(span, tag, origin);
                 });
             } else {
@@ -322,12 +355,12 @@ impl Kernel {
         let alone = |at: usize| tagger.tag_of(&[self.code(char::from(ascii[at]))]);
         if !hmm {
             latin::cut_runs(&latin::TAGS, ascii, |start, end| {
-                let tag = match class(start) {
-                    Class::Break => X,
-                    Class::Sign => alone(start),
-                    Class::Alphanumeric => ENG,
+                let (tag, origin) = match class(start) {
+                    Class::Break => (X, Origin::Ruled),
+                    Class::Sign => (alone(start), Origin::Known),
+                    Class::Alphanumeric => (ENG, Origin::Ruled),
                 };
-                token(span(start, end), tag, Origin::Known);
+                token(span(start, end), tag, origin);
             });
             return;
         }
@@ -336,7 +369,7 @@ impl Kernel {
             let start = at;
             if class(at) == Class::Break {
                 at = latin::break_end(ascii, at);
-                token(span(start, at), X, Origin::Known);
+                token(span(start, at), X, Origin::Ruled);
                 continue;
             }
             while at < ascii.len() && class(at) != Class::Break {
@@ -386,7 +419,7 @@ fn tag_pieces(bytes: &[u8], span: Span, token: &mut impl FnMut(Span, Tag, Origin
             _ => (&u8::is_ascii_alphanumeric, ENG),
         };
         let len = bytes[rest.range()].iter().take_while(|byte| class(byte)).count() as u32;
-        token(Span { start: rest.start, end: rest.start + len }, tag, Origin::Known);
+        token(Span { start: rest.start, end: rest.start + len }, tag, Origin::Ruled);
         rest.start += len;
     }
 }
