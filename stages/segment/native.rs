@@ -104,19 +104,32 @@ fn add_words(
 
 /// Says what is wrong with a word, and what to do about it.
 fn explain(word: &str, error: InsertError) -> (String, Option<String>) {
+    // No more of it than fits a line.
+    let shown = match word.char_indices().nth(24) {
+        Some((at, _)) => format!("{}…", &word[..at]),
+        None => word.to_owned(),
+    };
     match error {
-        InsertError::Break(c) => (
-            format!("`{word}` can never match: jieba ends words at {c:?}"),
+        InsertError::Break(' ') => (
+            format!("`{shown}` can never match: jieba ends words at ' '"),
             Some(
-                "`allow_space: true` lets words hold spaces, `·` and any other character"
+                "`allow_space: true` lets words hold spaces; if the line was meant as `word frequency \
+                 tag`, the frequency is a whole number and the tag letters from a to z"
                     .to_owned(),
             ),
         ),
+        InsertError::Break(c) => (
+            format!("`{shown}` can never match: jieba ends words at {c:?}"),
+            Some("`allow_space: true` lets words hold `·` and any other character".to_owned()),
+        ),
         InsertError::Length if word.is_empty() => ("the word is empty".to_owned(), None),
         InsertError::Length => {
-            (format!("`{word}` can never match: it is longer than {MAX_CHARS} characters"), None)
+            (format!("`{shown}` can never match: it is longer than {MAX_CHARS} characters"), None)
         }
-        InsertError::Full => (format!("`{word}` is one too many: {error}"), None),
+        InsertError::Full => (
+            format!("there is no room for `{shown}`: {error}"),
+            Some("leave out words that you don't need, or use `engine: jieba-rs`".to_owned()),
+        ),
     }
 }
 

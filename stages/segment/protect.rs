@@ -19,12 +19,12 @@ pub enum Protected {
     Email,
     /// A date or a time, such as `2024-10-01`, `2024年10月1日` or `14:30`.
     Date,
+    /// An emoji with all that belongs to it, such as a family or a flag.
+    Emoji,
     /// A name with Latin letters, digits and signs, such as `C++`, `iPhone15` or `HPLC-ESI-MS`.
     Identifier,
     /// A number, such as `3,000.50`, `-1.5e-3` or `12%`.
     Number,
-    /// An emoji with all that belongs to it, such as a family or a flag.
-    Emoji,
 }
 
 impl Protected {
@@ -121,6 +121,12 @@ mod tests {
             "用C++、C#和.NET，iPhone15，HPLC-ESI-MS，1.2mm，a_b，4S店，AT&T",
             &["C++", "C#", ".NET", "iPhone15", "HPLC-ESI-MS", "1.2", "a_b", "4S", "AT&T"],
         );
+    }
+
+    #[test]
+    fn a_keycap_is_no_number() {
+        let kinds = [Protected::Number, Protected::Emoji];
+        check(&kinds, "第1\u{FE0F}\u{20E3}，2", &["1\u{FE0F}\u{20E3}", "2"]);
     }
 
     #[test]

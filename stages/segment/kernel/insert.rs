@@ -23,7 +23,7 @@ pub enum InsertError {
     #[error("a word has 1 to {MAX_CHARS} characters")]
     Length,
     /// There are too many different characters, words or frequencies.
-    #[error("the dictionaries together are too large")]
+    #[error("jieba's dictionary and yours are too large together")]
     Full,
 }
 
@@ -32,8 +32,8 @@ pub enum InsertError {
 pub(super) struct Room {
     /// A bit for each base that is taken.
     bases: Vec<u64>,
-    /// Where to look for free slots.
-    from: usize,
+    /// Where to look for slots for an only child, and for those of several.
+    from: [usize; 2],
     /// Numbers of weights.
     numbers: FxHashMap<Weight, usize>,
     /// Next code of a Han character.
@@ -156,7 +156,7 @@ impl Kernel {
         }
         self.room = Room {
             bases,
-            from: self.nodes.len() - N_CODES,
+            from: [1, self.nodes.len() - N_CODES],
             numbers: (self.weights.iter().enumerate()).map(|(n, &weight)| (weight, n)).collect(),
             next_han: self.first.len() as u16,
             next_mark: MARK,
@@ -232,7 +232,7 @@ impl Kernel {
             };
             let mut children: Vec<u16> = match node.base() {
                 0 => Vec::new(),
-                _ => (1..=Node::MAX_LABEL).filter(has).collect(),
+                _ => (1..self.room.next_han).chain(MARK..self.room.next_mark).filter(has).collect(),
             };
             children.push(code);
             let base = self.free_base(&children)?;
@@ -241,6 +241,8 @@ impl Kernel {
             for child in children.into_iter().map(usize::from) {
                 nodes[base + child] = std::mem::take(&mut nodes[node.base() + child]);
             }
+            // What it leaves is free for others.
+            self.room.bases[node.base() / 64] &= !(1 << (node.base() % 64));
             node = node.with_base(base);
         }
         let slot = node.base() + usize::from(code);
@@ -253,7 +255,8 @@ impl Kernel {
     fn free_base(&mut self, codes: &[u16]) -> Result<usize, InsertError> {
         let least = usize::from(codes.iter().copied().min().unwrap_or_default());
         let mut n_tried = 0;
-        let mut slot = self.room.from.max(least + 1);
+        let kind = usize::from(codes.len() > 1);
+        let mut slot = self.room.from[kind].max(least + 1);
         loop {
             let base = slot - least;
             if base > Node::MAX_BASE {
@@ -272,7 +275,7 @@ impl Kernel {
             slot += 1;
             n_tried += 1;
             if n_tried > PATIENCE {
-                self.room.from = slot;
+                self.room.from[kind] = slot;
             }
         }
     }

@@ -48,6 +48,10 @@ pub struct Model {
 /// Number of states.
 const N: usize = 256;
 
+/// Characters that the model looks at together. jieba knows no limit; but what it takes to look at
+/// more of them at once is memory, four kilobytes a character that no word and no table has.
+const LONGEST_RUN: usize = 4096;
+
 /// Room for the model's work.
 #[derive(Debug, Default)]
 pub struct Lattice {
@@ -322,8 +326,9 @@ impl Kernel {
         while at < to {
             let is_han = code::is_han(codes[at]);
             let n = codes[at..to].iter().take_while(|&&code| code::is_han(code) == is_han);
-            let end = at + n.count();
+            let mut end = at + n.count();
             if is_han {
+                end = end.min(at + LONGEST_RUN);
                 tagger.model.cut(&codes[at..end], lattice, |start, end, tag| {
                     let span = Span { start: starts[at + start], end: starts[at + end] };
                     let origin = if end - start > 1 { Origin::Guessed } else { Origin::Ruled };
