@@ -5,6 +5,7 @@ pub mod convert;
 pub mod decode;
 pub mod example;
 pub mod keywords;
+mod paths;
 pub mod repair;
 pub mod report;
 pub mod segment;

@@ -36,7 +36,7 @@ use hanmill::stage::{
 pub use self::kernel::{Converted, Converter};
 use self::script::Script;
 pub use self::user_dict::UserDict;
-use self::user_dict::{OneOrMany, one_or_many};
+use crate::stages::paths::{OneOrMany, one_or_many};
 
 /// Options of the `convert` stage.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

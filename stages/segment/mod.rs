@@ -8,12 +8,10 @@
 //!
 //! `kernel/` is the work; see `docs/segment.md`.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use hanmill::document::{Document, PosTag, Token};
 use hanmill::stage::{
@@ -32,6 +30,7 @@ mod tests;
 mod user_dict;
 mod variants;
 
+use crate::stages::paths::{OneOrMany, one_or_many};
 use jieba_rs::JiebaRs;
 use native::Native;
 pub use protect::Protected;
@@ -263,42 +262,4 @@ impl Stage for Segmenter {
         doc.tokens = tokens;
         Ok(Verdict::Keep)
     }
-}
-
-/// The two ways to write a list of files in YAML.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "only its schema is used")]
-enum OneOrMany {
-    One(PathBuf),
-    Many(Vec<PathBuf>),
-}
-
-/// Reads one path as a list of one.
-///
-/// An untagged enum would do the same, but says only that no variant fits when none does.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
-    struct OneOrMany;
-
-    impl<'de> Visitor<'de> for OneOrMany {
-        type Value = Vec<PathBuf>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a path or a list of paths")
-        }
-
-        fn visit_str<E: de::Error>(self, path: &str) -> Result<Self::Value, E> {
-            Ok(vec![path.into()])
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut paths = Vec::new();
-            while let Some(path) = seq.next_element()? {
-                paths.push(path);
-            }
-            Ok(paths)
-        }
-    }
-
-    deserializer.deserialize_any(OneOrMany)
 }
