@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::code::{self, ASCII, ASCII_TAKEN, BREAK, EXTENDED, HAN, LATIN, MARK, OTHER};
 use super::node::Node;
+use super::route::Role;
 use super::{Alone, Kernel, N_CODES, Weight};
 
 /// Longest word, in characters.
@@ -308,7 +309,15 @@ impl Kernel {
                 pairs[usize::from(byte)] |= u128::from(self.child(node, code).is_some()) << next;
             }
         }
-        self.derived = super::Derived { bases, weights: logs, single, unknown, pairs };
+        let role = |byte: u8| match self.codes[usize::from(byte)] {
+            _ if !byte.is_ascii() => Role::Ends,
+            BREAK => Role::Breaks,
+            MARK.. => Role::Ends,
+            _ if pairs[usize::from(byte)] != 0 => Role::Begins,
+            _ => Role::Goes,
+        };
+        let roles = (0..=u8::MAX).map(role).collect();
+        self.derived = super::Derived { bases, weights: logs, single, unknown, pairs, roles };
     }
 }
 

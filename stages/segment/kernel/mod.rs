@@ -23,6 +23,7 @@ use hmm::Emission;
 use insert::Room;
 pub use insert::{InsertError, MAX_CHARS};
 use node::Node;
+use route::Role;
 pub use route::Stretch;
 
 /// Bytes of a text.
@@ -160,6 +161,8 @@ struct Derived {
     unknown: f64,
     /// For each ASCII character, which ones may come next in a word.
     pairs: Vec<u128>,
+    /// What each byte means to a run of ASCII.
+    roles: Vec<Role>,
 }
 
 impl Kernel {
@@ -222,7 +225,7 @@ impl Kernel {
     }
 
     fn is_latin_pair(&self, first: u8, second: u8) -> bool {
-        self.derived.pairs[usize::from(first)] >> second & 1 != 0
+        second.is_ascii() && self.derived.pairs[usize::from(first)] >> second & 1 != 0
     }
 
     fn is_removed(&self, word: &str) -> bool {

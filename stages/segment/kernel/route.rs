@@ -270,24 +270,41 @@ impl Kernel {
     /// `at` has to be behind a break.
     #[inline]
     fn latin_at(&self, text: &str, at: usize) -> usize {
-        let (bytes, codes) = (&text.as_bytes()[at..], self.codes_of_first_plane());
-        let mut safe_len = 0;
-        // No word goes on from a break, and none begins with NUL.
-        let mut last = 0_u8;
-        for (len, &byte) in bytes.iter().enumerate() {
-            if !byte.is_ascii() {
-                let is_break =
-                    text[at + len..].chars().next().is_none_or(|c| self.code(c) == BREAK);
-                return if is_break { len } else { safe_len };
+        let bytes = &text.as_bytes()[at..];
+        let role = |byte: u8| self.derived.roles[usize::from(byte)];
+        let mut len = 0;
+        loop {
+            len += bytes[len..].iter().take_while(|&&byte| role(byte) < Role::Begins).count();
+            match bytes[len..] {
+                [] => return len,
+                [first, ref rest @ ..] if role(first) == Role::Begins => {
+                    if rest.first().is_some_and(|&second| self.is_latin_pair(first, second)) {
+                        break;
+                    }
+                    len += 1;
+                }
+                [first, ..] => {
+                    let next = text[at + len..].chars().next();
+                    if !first.is_ascii() && next.is_some_and(|c| self.code(c) == BREAK) {
+                        return len;
+                    }
+                    break;
+                }
             }
-            let code = codes[usize::from(byte)];
-            if code == BREAK {
-                safe_len = len + 1;
-            } else if code >= code::MARK || self.is_latin_pair(last, byte) {
-                return safe_len;
-            }
-            last = byte;
         }
-        bytes.len()
+        bytes[..len].iter().rposition(|&byte| role(byte) == Role::Breaks).map_or(0, |at| at + 1)
     }
+}
+
+/// What a byte means to a run of ASCII that no word of the dictionary is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// It ends a block.
+    Breaks,
+    /// It is in a block, and begins no pair of ASCII characters that words begin with.
+    Goes,
+    /// It begins such a pair.
+    Begins,
+    /// It ends the run: it is not ASCII, or a mark of a user.
+    Ends,
 }
