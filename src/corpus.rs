@@ -20,10 +20,31 @@ pub struct Corpus<'a> {
     pub pipeline_hash: &'a str,
     /// Keywords of the corpus, best first, once a stage has written them.
     pub keywords: Vec<CorpusKeyword>,
+    /// Words that tell this corpus from a reference, the strongest evidence first.
+    pub keyness: Vec<Keyness>,
+    /// Words that keep each other's company, the strongest evidence first.
+    pub collocations: Vec<Collocation>,
+    /// Words that the dictionary doesn't have, most frequent first.
+    pub new_words: Vec<NewWord>,
     pub(crate) outputs: &'a Outputs,
 }
 
-impl Corpus<'_> {
+impl<'a> Corpus<'a> {
+    /// Makes a corpus of which no more is known yet.
+    pub(crate) fn new(counts: &'a Counts, failures: &'a [Failure], outputs: &'a Outputs) -> Self {
+        Self {
+            counts,
+            failures,
+            stages: &[],
+            pipeline_hash: "",
+            keywords: Vec::new(),
+            keyness: Vec::new(),
+            collocations: Vec::new(),
+            new_words: Vec::new(),
+            outputs,
+        }
+    }
+
     /// How many failures are listed; all of them are in `quarantine.jsonl`.
     pub const LISTED: usize = 100;
 
@@ -84,4 +105,59 @@ pub struct CorpusKeyword {
     pub count: u64,
     /// How many kept documents it occurs in.
     pub documents: u64,
+}
+
+/// A word that is more frequent, or less, than in a reference.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Keyness {
+    /// The word.
+    pub word: String,
+    /// How often it occurs in the kept documents, or in those of the group that is compared.
+    pub count: u64,
+    /// How often it occurs in a million words of the kept documents.
+    pub per_million: f64,
+    /// How often it occurs in a million words of the reference.
+    pub reference_per_million: f64,
+    /// Log-likelihood of the two frequencies (T. Dunning, "Accurate methods for the statistics of
+    /// surprise and coincidence", Computational Linguistics 19, 1993), at least 0: how sure it is
+    /// that they differ.
+    pub log_likelihood: f64,
+    /// Binary logarithm of the ratio of the frequencies: by how much they differ. Above 0 for words
+    /// that are more frequent here.
+    pub log_ratio: f64,
+}
+
+/// Two words that occur near each other more often than by chance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Collocation {
+    /// The word that comes first.
+    pub first: String,
+    /// The word that comes second.
+    pub second: String,
+    /// How often the second follows the first, within the window of the stage that counts.
+    pub count: u64,
+    /// How often the first occurs.
+    pub first_count: u64,
+    /// How often the second occurs.
+    pub second_count: u64,
+    /// Log-likelihood of the pair against chance, at least 0.
+    pub log_likelihood: f64,
+    /// logDice, at most 14 (P. Rychlý, "A lexicographer-friendly association score", RASLAN 2008):
+    /// how exclusively the two go together, whatever the size of the corpus.
+    pub log_dice: f64,
+}
+
+/// Adjacent words that act as one that the dictionary doesn't have.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NewWord {
+    /// The word.
+    pub word: String,
+    /// How often it occurs in the kept documents.
+    pub count: u64,
+    /// How many kept documents it occurs in.
+    pub documents: u64,
+    /// Least pointwise mutual information, in bits, of two parts of it: how firmly it holds together.
+    pub cohesion: f64,
+    /// Entropy of what stands on either side, in bits, the lesser of the two: how freely it is used.
+    pub freedom: f64,
 }

@@ -133,12 +133,9 @@ impl Pipeline {
         let hash = self.hash();
         let names: Vec<&'static str> = self.stages.iter().map(|stage| stage.name).collect();
         let mut corpus = Corpus {
-            counts: &flow.counts,
-            failures: &flow.failures,
             stages: &names,
             pipeline_hash: &hash,
-            keywords: Vec::new(),
-            outputs: &outputs,
+            ..Corpus::new(&flow.counts, &flow.failures, &outputs)
         };
         for (at, partial) in flow.partials {
             let stage = &self.stages[at];

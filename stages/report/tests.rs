@@ -276,14 +276,7 @@ fn writes_three_files() {
     let folder = tempfile::tempdir().unwrap();
     let outputs = Outputs::open(folder.path()).unwrap();
     let counts = Counts::default();
-    let mut corpus = Corpus {
-        counts: &counts,
-        failures: &[],
-        stages: &["report"],
-        pipeline_hash: "",
-        keywords: Vec::new(),
-        outputs: &outputs,
-    };
+    let mut corpus = Corpus { stages: &["report"], ..Corpus::new(&counts, &[], &outputs) };
     Reporter::new(Report::default()).finish(Seen::default(), &mut corpus).unwrap();
     outputs.commit().unwrap();
     for name in ["report.html", "summary.json", "keywords.csv"] {
