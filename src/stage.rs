@@ -237,6 +237,12 @@ pub trait CorpusStage: Send + Sync {
         false
     }
 
+    /// Returns what this stage has to know of the corpus before it works on the first document, if
+    /// anything.
+    fn survey(&self) -> Option<&dyn DynSurvey> {
+        None
+    }
+
     /// Turns what is known of all documents into results, after the last document.
     ///
     /// # Errors
@@ -261,6 +267,8 @@ pub trait DynCorpusStage: Send + Sync {
     fn merge(&self, into: &mut (dyn Any + Send), from: Box<dyn Any + Send>);
     /// See [`CorpusStage::only_prepares`].
     fn only_prepares(&self) -> bool;
+    /// See [`CorpusStage::survey`].
+    fn survey(&self) -> Option<&dyn DynSurvey>;
     /// See [`CorpusStage::finish`].
     ///
     /// # Errors
@@ -290,8 +298,67 @@ impl<S: CorpusStage> DynCorpusStage for S {
         CorpusStage::only_prepares(self)
     }
 
+    fn survey(&self) -> Option<&dyn DynSurvey> {
+        CorpusStage::survey(self)
+    }
+
     fn finish(&self, all: Box<dyn Any + Send>, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {
         CorpusStage::finish(self, own::<S::Partial>(all), corpus)
+    }
+}
+
+/// A look at the corpus ahead of the run: what a stage has to know of all documents before it works
+/// on the first, such as in how many of them a phrase occurs.
+///
+/// A run shows it the documents as the stages ahead have left them: all of them, or of a corpus of
+/// more than 128 MiB one out of so many. A stage that works on a single document, as in
+/// `hanmill pipe`, was shown none.
+pub trait Survey: Send + Sync {
+    /// What is known of some of the documents. The default is what is known of none.
+    type Partial: Default + Send + 'static;
+
+    /// Adds what `doc` shows. If it panics, what it has added by then stays.
+    fn look(&self, seen: &mut Self::Partial, doc: &Document, scratch: &mut Scratch);
+
+    /// Adds `from` to `into`, in any order with the same result.
+    fn merge(&self, into: &mut Self::Partial, from: Self::Partial);
+
+    /// Keeps what is known of all documents for the work on each, in place of what an earlier run has
+    /// left.
+    fn finish(&self, all: Self::Partial);
+}
+
+/// A [`Survey`] whose partial result has no type to the engine.
+///
+/// Every `Survey` is one; there is no need to implement it.
+pub trait DynSurvey: Send + Sync {
+    /// Returns what is known of no document.
+    fn empty(&self) -> Box<dyn Any + Send>;
+    /// See [`Survey::look`].
+    fn look(&self, seen: &mut (dyn Any + Send), doc: &Document, scratch: &mut Scratch);
+    /// See [`Survey::merge`].
+    fn merge(&self, into: &mut (dyn Any + Send), from: Box<dyn Any + Send>);
+    /// See [`Survey::finish`].
+    fn finish(&self, all: Box<dyn Any + Send>);
+}
+
+impl<S: Survey> DynSurvey for S {
+    fn empty(&self) -> Box<dyn Any + Send> {
+        Box::<S::Partial>::default()
+    }
+
+    fn look(&self, seen: &mut (dyn Any + Send), doc: &Document, scratch: &mut Scratch) {
+        let seen = seen.downcast_mut().expect("a survey adds to its own partials");
+        Survey::look(self, seen, doc, scratch);
+    }
+
+    fn merge(&self, into: &mut (dyn Any + Send), from: Box<dyn Any + Send>) {
+        let into = into.downcast_mut().expect("a survey merges its own partials");
+        Survey::merge(self, into, own::<S::Partial>(from));
+    }
+
+    fn finish(&self, all: Box<dyn Any + Send>) {
+        Survey::finish(self, own::<S::Partial>(all));
     }
 }
 

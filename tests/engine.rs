@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hanmill::config::{self, Overrides};
 use hanmill::corpus::Corpus;
-use hanmill::document::{Document, Edits};
+use hanmill::document::{Document, Edits, Keyword};
 use hanmill::pipeline::{Pipeline, RunError, RunOptions, Summary};
 use hanmill::registry::Registry;
 use hanmill::stage::{
-    BuildContext, Built, ConfigError, CorpusStage, DocumentError, FinishError, Layer, Scratch,
-    Stage, StageConfig, Verdict,
+    BuildContext, Built, ConfigError, CorpusStage, DocumentError, DynSurvey, FinishError, Layer,
+    Scratch, Stage, StageConfig, Survey, Verdict,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,9 +119,78 @@ impl CorpusStage for Count {
     }
 }
 
+/// Gives each document, as a keyword, the number of documents that have its first word.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Share {
+    /// Panics when it is shown a document with this text.
+    panic_at: String,
+    #[serde(skip)]
+    #[schemars(skip)]
+    counts: Mutex<BTreeMap<String, u32>>,
+}
+
+fn first_word(doc: &Document) -> String {
+    doc.text().split_whitespace().next().unwrap_or_default().to_owned()
+}
+
+impl StageConfig for Share {
+    const NAME: &'static str = "share";
+    const ABOUT: &'static str = "Tells how many documents have the same first word";
+    const EXAMPLE: &'static str = "share";
+    const READS: &'static [Layer] = &[Layer::Text];
+    const WRITES: &'static [Layer] = &[Layer::Keywords];
+
+    fn build(self, _: &BuildContext) -> Result<Built, Vec<ConfigError>> {
+        Ok(Built::corpus(self))
+    }
+}
+
+impl CorpusStage for Share {
+    type Partial = ();
+
+    fn process(&self, doc: &mut Document, _: &mut Scratch) -> Result<Verdict, DocumentError> {
+        let word = first_word(doc);
+        let count = self.counts.lock().unwrap().get(&word).copied().unwrap_or_default();
+        doc.keywords.push(Keyword::new(word, 1.0, count));
+        Ok(Verdict::Keep)
+    }
+
+    fn observe(&self, _: &Document, _: &mut Scratch) {}
+
+    fn merge(&self, (): &mut (), (): ()) {}
+
+    fn survey(&self) -> Option<&dyn DynSurvey> {
+        Some(self)
+    }
+
+    fn finish(&self, (): (), _: &mut Corpus<'_>) -> Result<(), FinishError> {
+        Ok(())
+    }
+}
+
+impl Survey for Share {
+    type Partial = BTreeMap<String, u32>;
+
+    fn look(&self, seen: &mut Self::Partial, doc: &Document, _: &mut Scratch) {
+        assert!(self.panic_at.is_empty() || !doc.text().contains(&self.panic_at), "told to");
+        *seen.entry(first_word(doc)).or_default() += 1;
+    }
+
+    fn merge(&self, into: &mut Self::Partial, from: Self::Partial) {
+        for (word, n) in from {
+            *into.entry(word).or_default() += n;
+        }
+    }
+
+    fn finish(&self, all: Self::Partial) {
+        *self.counts.lock().unwrap() = all;
+    }
+}
+
 fn registry() -> Registry {
     let mut registry = Registry::new();
-    registry.register::<Obey>().register::<Count>();
+    registry.register::<Obey>().register::<Count>().register::<Share>();
     registry
 }
 
@@ -241,6 +311,46 @@ fn what_only_prepares_is_folded_for_those_behind_it_alone() {
         let counts = mill.run(2).unwrap().counts;
         assert_eq!(counts.quarantined, u64::from(is_folded), "{stages}");
     }
+}
+
+#[test]
+fn a_stage_sees_the_corpus_before_it_works_on_the_first_document() {
+    let texts = || (0..500).map(|n| format!("{} {n}", if n % 5 == 0 { "drop" } else { "word" }));
+    let mill = Mill::new("stages: [share, obey, share]\n", texts());
+    let results = |threads| {
+        mill.run(threads).unwrap();
+        mill.out("documents.jsonl")
+    };
+    let one = results(1);
+    assert_eq!(results(2), one);
+    assert_eq!(results(8), one);
+    // The second one is shown what is left of the documents: those that were not dropped.
+    let found = keywords(&mill);
+    assert_eq!((&found[0]["word"], &found[0]["count"]), (&"word".into(), &400.into()));
+    assert_eq!((&found[1]["word"], &found[1]["count"]), (&">word".into(), &400.into()));
+}
+
+/// Returns the keywords of the first document.
+fn keywords(mill: &Mill) -> serde_json::Value {
+    let documents = mill.out("documents.jsonl");
+    let first = documents.lines().next().unwrap();
+    serde_json::from_str::<serde_json::Value>(first).unwrap()["keywords"].take()
+}
+
+#[test]
+fn a_sample_is_all_that_a_stage_sees_ahead() {
+    let mill = Mill::new("stages: [share]\n", (0..100).map(|_| "a".to_owned()));
+    let options = RunOptions { sample: Some(7), ..RunOptions::default() };
+    mill.pipeline(2).run(&options).unwrap();
+    assert_eq!(keywords(&mill)[0]["count"], 7);
+}
+
+#[test]
+fn a_panic_in_the_look_ahead_costs_that_document_alone() {
+    let texts = ["a", "b", "a boom", "a"].map(str::to_owned);
+    let mill = Mill::new("stages: [{share: {panic_at: boom}}]\n", texts);
+    assert_eq!(mill.run(2).unwrap().counts.kept, 4);
+    assert_eq!(keywords(&mill)[0]["count"], 2);
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn page() -> String {
             doc.tokens.push(Token::new(start..end, PosTag::default()));
             start += word.len();
         }
-        doc.keywords.push(Keyword { word: "工匠".into(), weight: 1.0, count: 1 });
+        doc.keywords.push(Keyword::new("工匠", 1.0, 1));
         reporter.merge(&mut all, reporter.observe(&doc, &mut Scratch::default()));
     }
     let keywords: Vec<_> = (0..)

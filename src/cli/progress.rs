@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -16,6 +16,7 @@ pub(super) struct Display {
     bytes: AtomicU64,
     total_bytes: u64,
     started: Instant,
+    is_surveying: AtomicBool,
     view: View,
 }
 
@@ -39,7 +40,14 @@ impl Display {
         } else {
             View::Lines(Mutex::new(started + LINE_EVERY))
         };
-        Self { documents: AtomicU64::new(0), bytes: AtomicU64::new(0), total_bytes, started, view }
+        Self {
+            documents: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            total_bytes,
+            started,
+            is_surveying: AtomicBool::new(false),
+            view,
+        }
     }
 
     pub(super) fn finish(&self) {
@@ -80,7 +88,21 @@ fn bar(total_bytes: u64) -> ProgressBar {
 }
 
 impl Progress for Display {
+    fn surveyed(&self, input_bytes: u64) {
+        if let View::Bar(bar) = &self.view {
+            bar.inc(input_bytes);
+            if !self.is_surveying.swap(true, Ordering::Relaxed) {
+                bar.set_message("first look");
+            }
+        }
+    }
+
     fn document(&self, input_bytes: u64) {
+        if self.is_surveying.swap(false, Ordering::Relaxed)
+            && let View::Bar(bar) = &self.view
+        {
+            bar.reset();
+        }
         let documents = self.documents.fetch_add(1, Ordering::Relaxed) + 1;
         self.bytes.fetch_add(input_bytes, Ordering::Relaxed);
         match &self.view {

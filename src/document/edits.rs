@@ -53,6 +53,32 @@ impl Revision {
             (edit, piece.unwrap_or_default())
         })
     }
+
+    /// Returns how the bytes `span` of the new text `new` were written in the old one, if at all
+    /// differently. A span that touches a replacement takes in all that was replaced there.
+    pub fn old_spelling(&self, new: &str, span: Range<usize>) -> Option<String> {
+        let edits = &self.edits.0;
+        let from = edits.partition_point(|edit| edit.after.end as usize <= span.start);
+        let touched = edits[from..].partition_point(|edit| (edit.after.start as usize) < span.end);
+        let edits = edits.get(from..from + touched).filter(|edits| !edits.is_empty())?;
+        let old = match &self.replaced {
+            Replaced::Whole(old) => old.get(self.edits.to_old(span.clone()))?.to_owned(),
+            Replaced::Pieces(pieces) => {
+                let mut piece: usize =
+                    self.edits.0[..from].iter().map(|edit| edit.before.len()).sum();
+                let mut old = String::new();
+                let mut at = span.start;
+                for edit in edits {
+                    old += new.get(at..(edit.after.start as usize).max(at))?;
+                    old += pieces.get(piece..piece + edit.before.len())?;
+                    piece += edit.before.len();
+                    at = edit.after.end as usize;
+                }
+                old + new.get(at..span.end.max(at))?
+            }
+        };
+        (new.get(span) != Some(&old)).then_some(old)
+    }
 }
 
 /// Replacements that turn one text into the next, in order, without overlap.

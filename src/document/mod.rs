@@ -132,6 +132,15 @@ impl Document {
         })
     }
 
+    /// Returns how the bytes `span` of the text were written before `stage` changed it, if at all
+    /// differently.
+    ///
+    /// Nothing is told where a later stage has changed the text again.
+    pub fn spelling_before(&self, stage: &str, span: Range<usize>) -> Option<String> {
+        let revision = self.revisions.last().filter(|revision| revision.stage == stage)?;
+        revision.old_spelling(self.text(), span)
+    }
+
     /// Prepares the way back from the text to the bytes of the source file.
     ///
     /// Costs one pass over the bytes where the encoding is not UTF-8, so it is made only when
@@ -381,6 +390,33 @@ pub struct Keyword {
     pub weight: f64,
     /// How often it occurs among the document's tokens.
     pub count: u32,
+    /// In how many documents of the corpus it occurs, where the stage that ranks has looked at the
+    /// corpus. Of a large corpus that is a sample, and the number may be an upper bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub df: Option<u32>,
+    /// Byte of the text at which it first stands.
+    pub start: u32,
+    /// How it was written there before the text was converted, if differently.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<SmolStr>,
+    /// What the weight is the sum of, by name, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_map")]
+    pub parts: Vec<(&'static str, f64)>,
+}
+
+impl Keyword {
+    /// Makes a keyword of which no more is known.
+    pub fn new(word: impl Into<SmolStr>, weight: f64, count: u32) -> Self {
+        let word = word.into();
+        Self { word, weight, count, df: None, start: 0, original: None, parts: Vec::new() }
+    }
+}
+
+fn as_map<S: serde::Serializer>(
+    parts: &[(&'static str, f64)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(parts.iter().copied())
 }
 
 /// One spot that was mended, with all it takes to undo it.

@@ -32,15 +32,12 @@ const COST_PER_DOCUMENT: u64 = 4 << 10;
 
 pub(super) fn run(
     pipeline: &Pipeline,
+    pool: &rayon::ThreadPool,
     outputs: &Outputs,
     options: &RunOptions<'_>,
 ) -> Result<Flow, RunError> {
     let stages = pipeline.stages();
-    let n_threads = pipeline.settings().threads.count();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(n_threads)
-        .thread_name(|at| format!("mill-{at}"))
-        .build()?;
+    let n_threads = pool.current_num_threads();
     let permits = Permits::new(pipeline.settings().memory.0);
     let workers: Mutex<Vec<Worker>> = Mutex::default();
     let stopped = AtomicBool::new(false);
@@ -69,8 +66,7 @@ pub(super) fn run(
                 options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             );
             for (at, jobs) in batches(jobs).enumerate() {
-                let cost = |job: &Job| COST_PER_DOCUMENT + job.bytes * pipeline.cost_per_byte();
-                let permit = permits.take(jobs.iter().map(cost).sum());
+                let permit = permits.take(jobs.iter().map(|job| cost(pipeline, job)).sum());
                 if stopped.load(Ordering::Relaxed) || options.is_cancelled() {
                     // Documents that wait for a worker are then given up too.
                     stopped.store(true, Ordering::Relaxed);
@@ -108,6 +104,11 @@ pub(super) fn run(
     })
 }
 
+/// Returns the bytes of memory that a document takes up at its peak.
+pub(super) fn cost(pipeline: &Pipeline, job: &Job) -> u64 {
+    COST_PER_DOCUMENT + job.bytes * pipeline.cost_per_byte()
+}
+
 /// Documents at which the first batches end.
 const BATCH_DOCUMENTS: usize = 16;
 /// Documents at which the last batches of a long run end.
@@ -119,7 +120,7 @@ const BATCH_BYTES: u64 = 64 << 10;
 ///
 /// A batch is worked on by one thread, so it has to end early enough to leave work for the others. It
 /// grows with what went ahead of it, so that what is left over at the end of a run is little beside that.
-fn batches(jobs: impl Iterator<Item = Job>) -> impl Iterator<Item = Vec<Job>> {
+pub(super) fn batches(jobs: impl Iterator<Item = Job>) -> impl Iterator<Item = Vec<Job>> {
     let mut jobs = jobs.peekable();
     let mut n_documents = 0;
     std::iter::from_fn(move || {

@@ -7,6 +7,7 @@
 mod flow;
 mod manifest;
 mod permits;
+mod survey;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -129,7 +130,12 @@ impl Pipeline {
         let started = Instant::now();
         let at_output = |source| RunError::Output { folder: self.output.clone(), source };
         let outputs = Outputs::open(&self.output).map_err(at_output)?;
-        let flow = flow::run(self, &outputs, options)?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.settings.threads.count())
+            .thread_name(|at| format!("mill-{at}"))
+            .build()?;
+        survey::run(self, &pool, options)?;
+        let flow = flow::run(self, &pool, &outputs, options)?;
         let hash = self.hash();
         let names: Vec<&'static str> = self.stages.iter().map(|stage| stage.name).collect();
         let mut corpus = Corpus {
@@ -181,10 +187,14 @@ impl RunOptions<'_> {
     }
 }
 
-/// Is told how a run goes on, from the writer's thread.
+/// Is told how a run goes on, from the writer's thread but where it says otherwise.
 pub trait Progress: Sync {
     /// So many more bytes of the input are through, with this one document.
     fn document(&self, input_bytes: u64);
+
+    /// So many bytes of the input were looked at, with this one document, ahead of the run itself;
+    /// from any thread.
+    fn surveyed(&self, _input_bytes: u64) {}
 }
 
 /// How a run has ended.

@@ -66,6 +66,11 @@ impl Worker {
         }
     }
 
+    /// Returns the buffers of the stages.
+    pub(super) fn scratch(&mut self) -> &mut Scratch {
+        &mut self.scratch
+    }
+
     /// Loads the document of a job.
     pub(super) fn load(job: Job) -> Result<Document, Failure> {
         let source = job.source.clone();

@@ -108,14 +108,31 @@ fn write_words(line: &mut Vec<u8>, text: &str, tokens: &[Token]) {
 
 /// Writes what `Keyword` serializes to, without a call for each key.
 fn write_keywords(line: &mut Vec<u8>, keywords: &[Keyword]) {
-    for (n, Keyword { word, weight, count }) in keywords.iter().enumerate() {
+    for (n, keyword) in keywords.iter().enumerate() {
+        let Keyword { word, weight, count, df, start, original, parts } = keyword;
         line.extend_from_slice(if n == 0 { b"[{\"word\":" } else { b",{\"word\":" });
         string::write(line, word);
         line.extend_from_slice(b",\"weight\":");
         write_json(line, weight);
         line.extend_from_slice(b",\"count\":");
         write_json(line, count);
-        line.push(b'}');
+        if let Some(df) = df {
+            line.extend_from_slice(b",\"df\":");
+            write_json(line, df);
+        }
+        line.extend_from_slice(b",\"start\":");
+        write_json(line, start);
+        if let Some(original) = original {
+            line.extend_from_slice(b",\"original\":");
+            string::write(line, original);
+        }
+        for (n, (name, value)) in parts.iter().enumerate() {
+            line.extend_from_slice(if n == 0 { b",\"parts\":{" } else { b"," });
+            string::write(line, name);
+            line.push(b':');
+            write_json(line, value);
+        }
+        line.extend_from_slice(if parts.is_empty() { b"}" } else { b"}}" });
     }
     line.push(b']');
 }
@@ -199,11 +216,11 @@ mod tests {
     fn a_document_is_one_line_with_its_words() {
         let mut doc = Document::from_text("a", "汉\n字");
         doc.tokens = [0..3, 3..4, 4..7].map(|span| Token::new(span, PosTag::default())).to_vec();
-        doc.keywords = vec![Keyword { word: "汉".into(), weight: 1.5, count: 1 }];
+        doc.keywords = vec![Keyword::new("汉", 1.5, 1)];
         assert_eq!(
             written(&doc, TokenFormat::Words),
             "{\"id\":\"a\",\"source\":{\"path\":\"\"},\"text\":\"汉\\n字\",\"tokens\":[\"汉\",\"\\n\",\"字\"],\
-             \"keywords\":[{\"word\":\"汉\",\"weight\":1.5,\"count\":1}]}\n"
+             \"keywords\":[{\"word\":\"汉\",\"weight\":1.5,\"count\":1,\"start\":0}]}\n"
         );
         assert!(written(&doc, TokenFormat::Spans).contains(r#"["字",4,7]"#));
         assert!(written(&doc, TokenFormat::Origins).contains(r#"["字",4,7,4,7]"#));

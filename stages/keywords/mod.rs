@@ -355,10 +355,8 @@ impl CorpusStage for Ranker {
             Method::Textrank => graph.weigh(lexicon.len(), word, weights),
         }
         self.choose(weights, word, self.top);
-        let keyword = |ranked: &Ranked| Keyword {
-            word: word(ranked.id).into(),
-            weight: ranked.weight,
-            count: lexicon.count(ranked.id),
+        let keyword = |ranked: &Ranked| {
+            Keyword::new(word(ranked.id), ranked.weight, lexicon.count(ranked.id))
         };
         doc.keywords = weights.iter().map(keyword).collect();
         Ok(Verdict::Keep)

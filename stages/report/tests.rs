@@ -28,7 +28,7 @@ fn document(seq: u64, words: &str) -> Document {
         start += word.len();
     }
     if let Some(word) = words.split(' ').next() {
-        doc.keywords.push(Keyword { word: word.into(), weight: 1.0, count: 1 });
+        doc.keywords.push(Keyword::new(word, 1.0, 1));
     }
     doc
 }
@@ -328,7 +328,7 @@ proptest! {
         characters in 0_u32..12,
     ) {
         let mut doc = Document::from_text("any", text);
-        doc.keywords.push(Keyword { word: keyword.as_str().into(), weight: f64::NAN, count: 0 });
+        doc.keywords.push(Keyword::new(keyword.as_str(), f64::NAN, 0));
         let mut keywords = corpus_keywords(&[&keyword, "b"]);
         keywords[0].weight = f64::INFINITY;
         let options = Report { characters, ..Report::default() };
