@@ -82,7 +82,12 @@ fn stages(c: &mut Criterion) {
     stage(c, "segment", &["decode", "convert", "segment"], utf8);
     stage(c, "segment without hmm", &["decode", "convert", "segment: {hmm: false}"], utf8);
     stage(c, "segment with pos", &["decode", "convert", "segment: {pos: true}"], utf8);
-    stage(c, "keywords tfidf", &["decode", "convert", "segment", "keywords"], utf8);
+    stage(
+        c,
+        "keywords tfidf",
+        &["decode", "convert", "segment", "keywords: {method: tfidf}"],
+        utf8,
+    );
     stage(
         c,
         "keywords textrank",

@@ -238,8 +238,8 @@ pub trait CorpusStage: Send + Sync {
     }
 
     /// Returns what this stage has to know of the corpus before it works on the first document, if
-    /// anything.
-    fn survey(&self) -> Option<&dyn DynSurvey> {
+    /// anything; `is_folded` tells whether documents are observed.
+    fn survey(&self, _is_folded: bool) -> Option<&dyn DynSurvey> {
         None
     }
 
@@ -268,7 +268,7 @@ pub trait DynCorpusStage: Send + Sync {
     /// See [`CorpusStage::only_prepares`].
     fn only_prepares(&self) -> bool;
     /// See [`CorpusStage::survey`].
-    fn survey(&self) -> Option<&dyn DynSurvey>;
+    fn survey(&self, is_folded: bool) -> Option<&dyn DynSurvey>;
     /// See [`CorpusStage::finish`].
     ///
     /// # Errors
@@ -298,8 +298,8 @@ impl<S: CorpusStage> DynCorpusStage for S {
         CorpusStage::only_prepares(self)
     }
 
-    fn survey(&self) -> Option<&dyn DynSurvey> {
-        CorpusStage::survey(self)
+    fn survey(&self, is_folded: bool) -> Option<&dyn DynSurvey> {
+        CorpusStage::survey(self, is_folded)
     }
 
     fn finish(&self, all: Box<dyn Any + Send>, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {

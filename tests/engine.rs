@@ -160,7 +160,7 @@ impl CorpusStage for Share {
 
     fn merge(&self, (): &mut (), (): ()) {}
 
-    fn survey(&self) -> Option<&dyn DynSurvey> {
+    fn survey(&self, _: bool) -> Option<&dyn DynSurvey> {
         Some(self)
     }
 

@@ -141,7 +141,7 @@ fn the_pipeline_of_the_project_is_sound_and_restores_the_seed_article() {
         .iter()
         .map(|keyword| keyword["word"].as_str().unwrap())
         .collect();
-    for expected in ["党建", "工会", "劳模", "职工", "滤料"] {
+    for expected in ["党建", "党工共建", "企业", "滤料", "产业园"] {
         assert!(keywords[..10].contains(&expected), "{expected} leads in {keywords:?}");
     }
 }

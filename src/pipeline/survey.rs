@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::flow::{batches, cost};
 use super::permits::Permits;
-use super::worker::{Fate, Worker, guarded};
+use super::worker::{Fate, Worker, guarded, partials};
 use super::{Pipeline, RunError, RunOptions};
 use crate::source::{self, Job};
 use crate::stage::{Built, DocumentError, DynSurvey};
@@ -23,9 +23,10 @@ pub(super) fn run(
     pool: &rayon::ThreadPool,
     options: &RunOptions<'_>,
 ) -> Result<(), RunError> {
-    for (at, stage) in pipeline.stages().iter().enumerate() {
+    let is_folded = partials(pipeline.stages()).into_iter().map(|partial| partial.is_some());
+    for ((at, stage), is_folded) in pipeline.stages().iter().enumerate().zip(is_folded) {
         if let Built::Corpus(built) = &stage.built
-            && let Some(survey) = built.survey()
+            && let Some(survey) = built.survey(is_folded)
         {
             let all = look(pipeline, pool, options, at, survey)?;
             if options.is_cancelled() {

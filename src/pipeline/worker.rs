@@ -195,7 +195,7 @@ impl Worker {
 }
 
 /// Returns what is known of no document, for each stage that folds documents.
-fn partials(stages: &[PipelineStage]) -> Vec<Option<Box<dyn Any + Send>>> {
+pub(super) fn partials(stages: &[PipelineStage]) -> Vec<Option<Box<dyn Any + Send>>> {
     let mut is_read = false;
     let partial = |stage: &PipelineStage| match &stage.built {
         Built::Corpus(built) if is_read || !built.only_prepares() => {

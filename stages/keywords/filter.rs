@@ -1,6 +1,9 @@
 //! Which tokens may be keywords.
 
+use std::ops::RangeInclusive;
+
 use hanmill::document::{Document, PosTag};
+use rustc_hash::FxHashSet;
 
 use super::key::Key;
 use super::stop_words::StopWords;
@@ -24,10 +27,12 @@ pub(super) struct Filter {
     pub tags: Vec<PosTag>,
     /// Words that don't count.
     pub stop_words: StopWords,
-    /// Fewest characters of a word, not counting white space around it; at least 1.
-    pub min_chars: usize,
+    /// Fewest and most characters of a word, not counting white space around it; at least 1.
+    pub chars: RangeInclusive<usize>,
     /// Whether words without a letter count.
     pub numbers: bool,
+    /// Words that count in any case.
+    pub keep: FxHashSet<Box<str>>,
 }
 
 impl Filter {
@@ -46,10 +51,11 @@ impl Filter {
                     text[token.range()].chars().count()
                 };
                 let has_tag = self.tags.is_empty() || self.tags.contains(&token.pos);
+                let is_kept = !self.keep.is_empty() && self.keep.contains(doc.word(token));
                 // Half of the tokens leave here. Which ones can't be guessed, so that each is put down
                 // without a branch, and the next one over it.
                 found[n_found] = Candidate { at, key };
-                n_found += usize::from((n_chars >= self.min_chars) & has_tag);
+                n_found += usize::from((self.chars.contains(&n_chars) & has_tag) | is_kept);
             }
             on_block(&found[..n_found]);
         }
@@ -57,15 +63,14 @@ impl Filter {
 
     /// Tells whether the word itself will do, wherever it stands.
     pub fn takes(&self, word: &str) -> bool {
+        if self.keep.contains(word) {
+            return true;
+        }
         let has_letter = || word.chars().any(|c| is_common_han(c) || c.is_alphabetic());
-        has_chars(word.trim(), self.min_chars)
+        self.chars.contains(&word.trim().chars().count())
             && (self.numbers || has_letter())
             && !self.stop_words.contains(word)
     }
-}
-
-fn has_chars(word: &str, n_chars: usize) -> bool {
-    word.chars().nth(n_chars - 1).is_some()
 }
 
 /// Tells of almost every character of Chinese text that it is a letter and has no case.

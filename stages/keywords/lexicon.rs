@@ -267,6 +267,12 @@ impl Lexicon {
         self.counted[place as usize].idf
     }
 
+    /// Returns the byte at which the word at `place` first stands, and the one behind it.
+    pub fn span(&self, place: u32) -> std::ops::Range<usize> {
+        let word = &self.counted[place as usize];
+        word.start as usize..word.end as usize
+    }
+
     /// Returns the numbers that the words of the document have in `vocabulary`, where new ones are
     /// added, each with its count in the document, whose text is `text`.
     pub fn numbered(&mut self, text: &str, vocabulary: &Mutex<WordTable<()>>) -> Vec<(u32, u32)> {
@@ -309,8 +315,9 @@ mod tests {
         let filter = Filter {
             tags: Vec::new(),
             stop_words: StopWords::default(),
-            min_chars: 2,
+            chars: 2..=usize::MAX,
             numbers: false,
+            keep: rustc_hash::FxHashSet::default(),
         };
         let mut lexicon = Lexicon::default();
         // Words of any length, long ones too, many that come again, and every seventh is none.

@@ -1,20 +1,25 @@
-//! Ranks the words of each document, and of the corpus, as Python's jieba does.
+//! Finds the keywords of each document, and of the corpus.
 //!
-//! Given the same tokens, `tfidf` is `jieba.analyse.extract_tags` and `textrank` is
-//! `jieba.analyse.textrank` of jieba 0.42.1: the same words with the same weights. Three things
-//! differ, each for a reason. Ties break by code point, where jieba has the order of first
-//! appearance. Chinese function words are left out, where jieba has English ones only. Words without
-//! a letter, such as `2009` and `12.5`, are left out. `stop_words: false` and `numbers: true` undo the
-//! last two.
+//! `phrase` finds words and phrases as authors would choose them. `single` weighs single words as
+//! Python's jieba does: given the same tokens, `tfidf` is `jieba.analyse.extract_tags` and `textrank`
+//! is `jieba.analyse.textrank` of jieba 0.42.1, with the same words and the same weights.
 //!
-//! Rooms: `filter` says which tokens count, `lexicon` counts them, `tfidf` and `textrank` weigh them,
-//! `rank` puts them in order; `words` is the table that all of them look words up in.
+//! Rooms: `options` are what is written in YAML, `setup` makes the stage of them; `filter` says which
+//! tokens count as words, `lexicon` counts them, `tfidf` and `textrank` weigh them; `rank` puts in
+//! order; `frequencies` holds in how many documents of the corpus something occurs, `idf` how rare it
+//! is in general; `words` is a table of words.
 
 mod filter;
+mod frequencies;
 mod idf;
 mod key;
+mod language;
 mod lexicon;
+mod options;
+mod phrase;
 mod rank;
+mod setup;
+mod single;
 mod stop_words;
 #[cfg(test)]
 mod tests;
@@ -23,106 +28,36 @@ mod tfidf;
 mod words;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use hanmill::corpus::{Corpus, CorpusKeyword};
-use hanmill::document::{Document, Keyword, PosTag};
+use hanmill::document::{Document, Keyword};
 use hanmill::stage::{
-    BuildContext, Built, ConfigError, CorpusStage, DocumentError, FinishError, Layer, Scratch,
-    StageConfig, Verdict,
+    BuildContext, Built, ConfigError, CorpusStage, DocumentError, DynSurvey, FinishError, Layer,
+    Scratch, StageConfig, Survey, Verdict,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use self::filter::Filter;
-use self::idf::Idf;
-use self::lexicon::{Lexicons, RankerId};
+use self::frequencies::Frequencies;
+use self::language::{Limits, Page, Reference};
+pub use self::options::{
+    IdfFrom, Keywords, Method, Overlap, ReferenceFrom, StopWordsFrom, Title, Unit,
+};
+use self::phrase::Phrases;
 use self::rank::{Ranked, Weighted, keep_best};
-use self::stop_words::StopWords;
-use self::textrank::Graph;
+use self::single::Singles;
 use self::words::WordTable;
 
-/// Most keywords of a document.
-const MAX_TOP: u32 = 10_000;
-/// Most keywords of the corpus.
-const MAX_CORPUS_TOP: u32 = 1_000_000;
-/// Longest shortest word, in characters.
-const MAX_MIN_CHARS: u32 = 100;
 /// Greatest idf and greatest boost. Beyond it a product could pass what a number holds.
 const MAX_FACTOR: f64 = 1_000_000.0;
-/// Parts of speech that textrank takes when none are named, as in jieba.
-const TEXTRANK_TAGS: [&str; 4] = ["ns", "n", "vn", "v"];
-
-/// Options of the `keywords` stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Keywords {
-    /// How words are weighed: by how frequent they are here and rare elsewhere, or by the company
-    /// they keep. `textrank` needs `pos: true` in `segment`.
-    pub method: Method,
-    /// How many keywords a document gets at most, from 1 to 10000.
-    #[schemars(range(min = 1, max = MAX_TOP))]
-    pub top: u32,
-    /// How many keywords the corpus gets at most, up to 1000000; 0 turns them off, and saves the
-    /// memory that counting all words takes. They are weighed by tf-idf with either method, as if
-    /// all kept documents were one.
-    #[schemars(range(max = MAX_CORPUS_TOP))]
-    pub corpus_top: u32,
-    /// Fewest characters of a keyword, from 1 to 100.
-    #[schemars(range(min = 1, max = MAX_MIN_CHARS))]
-    pub min_chars: u32,
-    /// Whether words without a letter, such as `2009` or `12.5`, may be keywords.
-    pub numbers: bool,
-    /// Whether the built-in lists of Chinese and English stop words are left out.
-    pub stop_words: bool,
-    /// Files with more words to leave out: UTF-8, words separated by white space or line breaks,
-    /// lines that start with `#` are comments. Letters match in either case.
-    pub stop_words_files: Vec<PathBuf>,
-    /// Parts of speech that may be keywords, such as `[n, ns, nr]`: exact tags, so that `n` does not
-    /// take in `ns`. Needs `pos: true` in `segment`. With none named, tfidf takes all, and textrank
-    /// takes `[ns, n, vn, v]`.
-    pub pos: Vec<String>,
-    /// Table of inverse document frequencies to use instead of jieba's: UTF-8, a word, a space and
-    /// a number on each line. Words that are not in it get the median.
-    pub idf_file: Option<PathBuf>,
-    /// Words that matter more or less, such as `{劳模: 2, 活动: 0.5}`: their weights are multiplied
-    /// by the number, which is above 0 and at most 1000000. It brings back no word that is left out.
-    pub boost: BTreeMap<String, f64>,
-}
-
-/// How words are weighed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Method {
-    /// Frequent here, rare elsewhere: `jieba.analyse.extract_tags`.
-    #[default]
-    Tfidf,
-    /// Near other words that rank high: `jieba.analyse.textrank`.
-    Textrank,
-}
-
-impl Default for Keywords {
-    fn default() -> Self {
-        Self {
-            method: Method::default(),
-            top: 20,
-            corpus_top: 200,
-            min_chars: 2,
-            numbers: false,
-            stop_words: true,
-            stop_words_files: Vec::new(),
-            pos: Vec::new(),
-            idf_file: None,
-            boost: BTreeMap::new(),
-        }
-    }
-}
+/// The stage before which a keyword was spelled in the script of the document.
+const CONVERT: &str = "convert";
 
 impl StageConfig for Keywords {
     const NAME: &'static str = "keywords";
-    const ABOUT: &'static str = "Ranks the words of each document, and of the corpus";
-    const EXAMPLE: &'static str = "keywords: { method: tfidf, top: 10 }";
+    const ABOUT: &'static str = "Finds the keywords of each document, and of the corpus";
+    const EXAMPLE: &'static str = "keywords: { top: 10 }";
     const READS: &'static [Layer] = &[Layer::Tokens];
     const WRITES: &'static [Layer] = &[Layer::Keywords];
 
@@ -139,113 +74,24 @@ impl StageConfig for Keywords {
     }
 }
 
-impl Keywords {
-    fn ranker(self, cx: &BuildContext) -> Result<Ranker, Vec<ConfigError>> {
-        let mut errors = Vec::new();
-        for (option, value, least, most) in [
-            ("top", self.top, 1, MAX_TOP),
-            ("corpus_top", self.corpus_top, 0, MAX_CORPUS_TOP),
-            ("min_chars", self.min_chars, 1, MAX_MIN_CHARS),
-        ] {
-            if !(least..=most).contains(&value) {
-                let message = format!("{value} is not between {least} and {most}");
-                errors.push(ConfigError::option(option, message));
-            }
-        }
-        let filter = Filter {
-            tags: self.tags(&mut errors),
-            stop_words: self.stop_words(cx, &mut errors),
-            min_chars: self.min_chars as usize,
-            numbers: self.numbers,
-        };
-        let idf = self.idf_file.as_ref().and_then(|path| {
-            let help = "leave `idf_file` out for jieba's table, which is built in";
-            Idf::read(&cx.resolve(path))
-                .map_err(|why| errors.push(unreadable("idf_file", path, &why).with_help(help)))
-                .ok()
-        });
-        for (word, &factor) in &self.boost {
-            if !(factor > 0.0 && factor <= MAX_FACTOR) {
-                let message =
-                    format!("{factor} for `{word}` is not above 0 and at most {MAX_FACTOR}");
-                let help = "to leave a word out, list it in a file of `stop_words_files`";
-                errors.push(ConfigError::option("boost", message).with_help(help));
-            }
-        }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        Ok(Ranker {
-            method: self.method,
-            top: self.top as usize,
-            corpus_top: self.corpus_top as usize,
-            filter,
-            idf: idf.unwrap_or(Idf::BuiltIn),
-            boost: self.boost,
-            id: RankerId::new(),
-            vocabulary: Mutex::default(),
-        })
-    }
-
-    fn tags(&self, errors: &mut Vec<ConfigError>) -> Vec<PosTag> {
-        if self.pos.is_empty() && self.method == Method::Textrank {
-            return TEXTRANK_TAGS.iter().filter_map(|tag| PosTag::new(tag)).collect();
-        }
-        let mut tags = Vec::with_capacity(self.pos.len());
-        for name in &self.pos {
-            let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-            match PosTag::new(name).filter(|tag| letters && !tag.is_empty()) {
-                Some(tag) => tags.push(tag),
-                None => errors.push(
-                    ConfigError::option("pos", format!("`{name}` is not a part of speech"))
-                        .with_help(
-                            "write tags as `segment` does, such as `n`, `ns`, `vn` or `eng`",
-                        ),
-                ),
-            }
-        }
-        tags
-    }
-
-    fn stop_words(&self, cx: &BuildContext, errors: &mut Vec<ConfigError>) -> StopWords {
-        let mut words = StopWords::default();
-        if self.stop_words {
-            words.add_built_in();
-        }
-        for path in &self.stop_words_files {
-            if let Err(why) = words.add_file(&cx.resolve(path)) {
-                let help = "name a text file in UTF-8 with a word on each line, or leave it out: \
-                            `stop_words: true` has lists of its own";
-                errors.push(unreadable("stop_words_files", path, &why).with_help(help));
-            }
-        }
-        words
-    }
-}
-
-fn unreadable(option: &str, path: &Path, why: &str) -> ConfigError {
-    ConfigError::option(option, format!("can't use `{}`: {why}", path.display()))
-}
-
 /// The stage at work.
 struct Ranker {
-    method: Method,
+    phrases: Phrases,
+    /// What single words are weighed by, where keywords are single words.
+    singles: Option<Singles>,
+    /// Whether the corpus tells how rare something is.
+    by_corpus: bool,
+    reference: Reference,
+    limits: Limits,
     top: usize,
     corpus_top: usize,
-    filter: Filter,
-    idf: Idf,
+    drop: FxHashSet<Box<str>>,
     boost: BTreeMap<String, f64>,
-    id: RankerId,
+    overlap: Overlap,
+    explain: bool,
+    save_idf: Option<PathBuf>,
     /// Every word that may be a keyword of the corpus; its number is its place in [`Tallies`].
     vocabulary: Mutex<WordTable<()>>,
-}
-
-/// What a worker keeps from one document to the next.
-#[derive(Default)]
-struct Buffers {
-    lexicons: Lexicons,
-    graph: Graph,
-    weights: Weighted,
 }
 
 /// What is known of a word of the corpus.
@@ -255,12 +101,15 @@ struct Tally {
     count: u64,
     /// How many documents it occurs in.
     documents: u64,
+    /// Sum of its weights in proportion to that of the best keyword of each document.
+    share_millionths: u64,
 }
 
 impl Tally {
     fn add(&mut self, other: Self) {
         self.count += other.count;
         self.documents += other.documents;
+        self.share_millionths += other.share_millionths;
     }
 }
 
@@ -273,6 +122,10 @@ struct Tallies {
     few: Vec<(u32, Tally)>,
     /// Those of many, a row for each number.
     all: Vec<Tally>,
+    language: language::Seen,
+    /// Number of documents, and of those that have each word, where they are saved.
+    n_documents: u64,
+    documents_with: FxHashMap<u32, u64>,
 }
 
 impl Tallies {
@@ -285,6 +138,11 @@ impl Tallies {
     }
 
     fn add_all(&mut self, other: Self) {
+        self.language.merge(other.language);
+        self.n_documents += other.n_documents;
+        for (id, n) in other.documents_with {
+            *self.documents_with.entry(id).or_default() += n;
+        }
         if self.all.len() < other.all.len() {
             self.all.resize(other.all.len(), Tally::default());
         }
@@ -298,14 +156,82 @@ impl Tallies {
 }
 
 impl Ranker {
-    /// Multiplies by the user's factors, then keeps the `top` best in their order.
-    fn choose<'w>(&self, weights: &mut Weighted, word: impl Fn(u32) -> &'w str, top: usize) {
+    /// Multiplies by the user's factors, then keeps the best in their order; `word` is that with a
+    /// number, and `tie` tells the order of equal weights.
+    fn choose<W: AsRef<str>>(
+        &self,
+        weights: &mut Weighted,
+        word: impl Fn(u32) -> W,
+        tie: impl Fn(&Ranked, &Ranked) -> std::cmp::Ordering,
+        top: usize,
+    ) {
+        if !self.drop.is_empty() {
+            weights.retain(|ranked| !self.drop.contains(word(ranked.id).as_ref()));
+        }
         if !self.boost.is_empty() {
             for ranked in weights.iter_mut() {
-                ranked.weight *= self.boost.get(word(ranked.id)).copied().unwrap_or(1.0);
+                let factor = self.boost.get(word(ranked.id).as_ref());
+                ranked.weight *= factor.copied().unwrap_or(1.0);
             }
         }
-        keep_best(weights, word, top);
+        if self.overlap == Overlap::Keep {
+            return keep_best(weights, tie, top);
+        }
+        // How many have to be looked at can't be told, so that all are put in order.
+        keep_best(weights, tie, usize::MAX);
+        let mut kept: Vec<W> = Vec::new();
+        weights.retain(|ranked| {
+            let word = word(ranked.id);
+            let is_taken = kept.len() < top
+                && !kept.iter().any(|better| better.as_ref().contains(word.as_ref()));
+            if is_taken {
+                kept.push(word);
+            }
+            is_taken
+        });
+    }
+
+    /// Finds the keywords of a document, best first.
+    fn keywords(&self, doc: &Document, scratch: &mut Scratch) -> Vec<Keyword> {
+        let text = doc.text();
+        let mut weights = Weighted::new();
+        let first_wins = |a: &Ranked, b: &Ranked| a.id.cmp(&b.id);
+        let keyword = |word: &str, ranked: &Ranked, count: u32, span: std::ops::Range<usize>| {
+            let mut keyword = Keyword::new(word, ranked.weight, count);
+            keyword.start = span.start as u32;
+            keyword.original = doc.spelling_before(CONVERT, span).map(Into::into);
+            keyword
+        };
+        match &self.singles {
+            Some(singles) => {
+                let found = singles.weigh(doc, scratch, &mut weights);
+                self.choose(&mut weights, |id| found.word(id, text), first_wins, self.top);
+                let keyword = |ranked: &Ranked| {
+                    let (id, word) = (ranked.id, found.word(ranked.id, text));
+                    let mut keyword = keyword(word, ranked, found.count(id), found.span(id));
+                    keyword.df = found.df(word);
+                    if self.explain && !singles.is_textrank {
+                        keyword.parts = found.parts(id);
+                    }
+                    keyword
+                };
+                weights.iter().map(keyword).collect()
+            }
+            None => {
+                let found = self.phrases.weigh(doc, scratch, &mut weights);
+                self.choose(&mut weights, |id| found.word(id, text), first_wins, self.top);
+                let keyword = |ranked: &Ranked| {
+                    let (id, word) = (ranked.id, found.word(ranked.id, text));
+                    let mut keyword = keyword(&word, ranked, found.count(id), found.span(id));
+                    keyword.df = found.df(id);
+                    if self.explain {
+                        keyword.parts = found.parts(id);
+                    }
+                    keyword
+                };
+                weights.iter().map(keyword).collect()
+            }
+        }
     }
 
     /// Returns the keywords of all documents together, best first.
@@ -313,15 +239,17 @@ impl Ranker {
         let words = self.vocabulary.lock().unwrap_or_else(PoisonError::into_inner);
         let total: u64 = all.all.iter().map(|tally| tally.count).sum();
         let met = (0..).zip(&all.all).filter(|(_, tally)| tally.count > 0);
-        let mut weights: Weighted = met
-            .map(|(id, tally)| Ranked {
-                id,
-                weight: tfidf::weight(tally.count, self.idf.of(words.word(id)), total),
-            })
-            .collect();
-        self.choose(&mut weights, |id| words.word(id), self.corpus_top);
+        let weight = |id: u32, tally: &Tally| match &self.singles {
+            Some(singles) => tfidf::weight(tally.count, singles.idf.of(words.word(id)), total),
+            None => tally.share_millionths as f64 * 1e-6,
+        };
+        let mut weights: Weighted =
+            met.map(|(id, tally)| Ranked { id, weight: weight(id, tally) }).collect();
+        // Numbers are given by chance.
+        let by_word = |a: &Ranked, b: &Ranked| words.word(a.id).cmp(words.word(b.id));
+        self.choose(&mut weights, |id| words.word(id), by_word, self.corpus_top);
         let keyword = |ranked: &Ranked| {
-            let Tally { count, documents } = all.all[ranked.id as usize];
+            let Tally { count, documents, .. } = all.all[ranked.id as usize];
             let word = words.word(ranked.id).to_owned();
             CorpusKeyword { word, weight: ranked.weight, count, documents }
         };
@@ -329,49 +257,76 @@ impl Ranker {
     }
 }
 
+impl Ranker {
+    /// Returns the numbers of the words and phrases of a document whose frequency is worth saving.
+    fn words_to_save(&self, doc: &Document, scratch: &mut Scratch) -> FxHashSet<u32> {
+        if let Some(singles) = &self.singles {
+            let numbered = singles.count(doc, scratch).numbered(doc.text(), &self.vocabulary);
+            return numbered.into_iter().map(|(id, _)| id).collect();
+        }
+        let found = self.phrases.frequent(doc, scratch);
+        let mut words = self.vocabulary.lock().unwrap_or_else(PoisonError::into_inner);
+        found.iter().map(|word| words.add(word, || ())).collect()
+    }
+
+    /// Returns what a document adds to the keywords of the corpus.
+    fn tally(&self, doc: &Document, scratch: &mut Scratch) -> Vec<(u32, Tally)> {
+        match &self.singles {
+            Some(singles) => {
+                // The tokens are counted anew, as they are after the last stage.
+                let lexicon = singles.count(doc, scratch);
+                let words = lexicon.numbered(doc.text(), &self.vocabulary).into_iter();
+                let tally =
+                    |count| Tally { count: u64::from(count), documents: 1, ..Tally::default() };
+                words.map(|(id, count)| (id, tally(count))).collect()
+            }
+            None => {
+                let best = doc.keywords.first().map_or(1.0, |keyword| keyword.weight);
+                let mut words = self.vocabulary.lock().unwrap_or_else(PoisonError::into_inner);
+                let tally = |keyword: &Keyword| Tally {
+                    count: u64::from(keyword.count),
+                    documents: 1,
+                    share_millionths: (keyword.weight / best * 1e6) as u64,
+                };
+                let add = |keyword: &Keyword| (words.add(&keyword.word, || ()), tally(keyword));
+                doc.keywords.iter().map(add).collect()
+            }
+        }
+    }
+}
+
 impl CorpusStage for Ranker {
     type Partial = Tallies;
 
     fn process(&self, doc: &mut Document, scratch: &mut Scratch) -> Result<Verdict, DocumentError> {
-        let Buffers { lexicons, graph, weights } = scratch.get();
-        let lexicon = lexicons.begin(self.id);
-        graph.clear();
-        weights.clear();
-        let mut total = 0;
-        lexicon.count_all(doc, &self.filter, &self.idf, |at, word| {
-            total += 1;
-            if self.method == Method::Textrank {
-                graph.set(at, word);
-            }
-        });
-        let n_words = lexicon.len() as u32;
-        let word = |id| lexicon.word(id, doc.text());
-        match self.method {
-            _ if n_words == 0 => {}
-            Method::Tfidf => weights.extend((0..n_words).map(|id| Ranked {
-                id,
-                weight: tfidf::weight(u64::from(lexicon.count(id)), lexicon.idf(id), total),
-            })),
-            Method::Textrank => graph.weigh(lexicon.len(), word, weights),
-        }
-        self.choose(weights, word, self.top);
-        let keyword = |ranked: &Ranked| {
-            Keyword::new(word(ranked.id), ranked.weight, lexicon.count(ranked.id))
-        };
-        doc.keywords = weights.iter().map(keyword).collect();
+        doc.keywords = self.keywords(doc, scratch);
         Ok(Verdict::Keep)
     }
 
     fn observe(&self, doc: &Document, scratch: &mut Scratch) -> Tallies {
-        if self.corpus_top == 0 {
-            return Tallies::default();
+        let mut seen = Tallies::default();
+        if self.corpus_top > 0 {
+            seen.few = self.tally(doc, scratch);
         }
-        // The tokens are counted anew, as they are after the last stage.
-        let lexicon = scratch.get::<Buffers>().lexicons.begin(self.id);
-        lexicon.count_all(doc, &self.filter, &self.idf, |_, _| {});
-        let words = lexicon.numbered(doc.text(), &self.vocabulary).into_iter();
-        let tally = |count| Tally { count: u64::from(count), documents: 1 };
-        Tallies { few: words.map(|(id, count)| (id, tally(count))).collect(), all: Vec::new() }
+        if self.save_idf.is_some() {
+            seen.n_documents = 1;
+            seen.documents_with =
+                self.words_to_save(doc, scratch).into_iter().map(|id| (id, 1)).collect();
+        }
+        if self.limits.any() {
+            let is_reference = match &self.reference {
+                Reference::Table(_) => false,
+                Reference::Documents { field, value } => {
+                    doc.fields.get(field).as_ref() == Some(value)
+                }
+            };
+            let frequencies = self.phrases.seen();
+            let page = Page { doc, units: self.phrases.units(doc, scratch), is_reference };
+            let mut words = self.vocabulary.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = |word: &str| words.add(word, || ());
+            seen.language.add(&page, &frequencies, self.limits, number);
+        }
+        seen
     }
 
     fn merge(&self, into: &mut Tallies, from: Tallies) {
@@ -379,11 +334,57 @@ impl CorpusStage for Ranker {
     }
 
     fn only_prepares(&self) -> bool {
-        true
+        self.save_idf.is_none()
+    }
+
+    fn survey(&self, is_folded: bool) -> Option<&dyn DynSurvey> {
+        (self.by_corpus || is_folded && self.limits.wants_pairs()).then_some(self)
     }
 
     fn finish(&self, all: Tallies, corpus: &mut Corpus<'_>) -> Result<(), FinishError> {
         corpus.keywords = self.rank_corpus(&all);
+        let words = self.vocabulary.lock().unwrap_or_else(PoisonError::into_inner);
+        let Limits { keyness, collocations, new_words } = self.limits;
+        corpus.keyness = all.language.keyness(&words, &self.reference, keyness);
+        corpus.collocations = all.language.collocations(&words, collocations);
+        corpus.new_words = all.language.new_words(&words, new_words);
+        if let Some(name) = &self.save_idf {
+            let documents_with = all.documents_with.iter();
+            let counts = documents_with.map(|(&id, &n)| (words.word(id), n));
+            corpus.write(name, idf::table(counts, all.n_documents).as_bytes())?;
+        }
         Ok(())
+    }
+}
+
+/// What a look at the corpus has shown of phrases, and of single words.
+#[derive(Debug, Default)]
+struct Looked {
+    phrases: Frequencies,
+    singles: Frequencies,
+}
+
+impl Survey for Ranker {
+    type Partial = Looked;
+
+    fn look(&self, seen: &mut Looked, doc: &Document, scratch: &mut Scratch) {
+        if let Some(singles) = self.singles.as_ref().filter(|_| self.by_corpus) {
+            singles.look(&mut seen.singles, doc, scratch);
+        }
+        if self.singles.is_none() || self.limits.wants_pairs() {
+            self.phrases.look(&mut seen.phrases, doc, scratch);
+        }
+    }
+
+    fn merge(&self, into: &mut Looked, from: Looked) {
+        into.phrases.merge(from.phrases);
+        into.singles.merge(from.singles);
+    }
+
+    fn finish(&self, all: Looked) {
+        self.phrases.set_seen(all.phrases);
+        if let Some(singles) = &self.singles {
+            singles.set_seen(all.singles);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! From weights to a ranking, the same for every method.
 
+use std::cmp::Ordering;
+
 /// Words with their weights, in no order yet.
 pub(super) type Weighted = Vec<Ranked>;
 
@@ -12,24 +14,25 @@ pub(super) struct Ranked {
     pub weight: f64,
 }
 
-/// Keeps the `top` best of `weights`, best first, equal weights by code point; `word` is the word that
-/// has a number.
-pub(super) fn keep_best<'w>(weights: &mut Weighted, word: impl Fn(u32) -> &'w str, top: usize) {
-    // Words are fetched for ties only, so that most comparisons are of two numbers.
+/// Keeps the `top` best of `weights`, best first; `tie` tells the order of equal weights.
+pub(super) fn keep_best(
+    weights: &mut Weighted,
+    tie: impl Fn(&Ranked, &Ranked) -> Ordering,
+    top: usize,
+) {
+    // Ties are looked at by themselves, so that most comparisons are of two numbers.
     let by_weight = |a: &Ranked, b: &Ranked| b.weight.total_cmp(&a.weight);
-    // Bytes of UTF-8 sort as code points do.
-    let by_word = |a: &Ranked, b: &Ranked| word(a.id).cmp(word(b.id));
     if weights.len() > top {
         // The best of those that are left out.
         let (kept, out, _) = weights.select_nth_unstable_by(top, by_weight);
         if kept.iter().any(|kept| by_weight(kept, out).is_eq()) {
-            weights.select_nth_unstable_by(top, |a, b| by_weight(a, b).then_with(|| by_word(a, b)));
+            weights.select_nth_unstable_by(top, |a, b| by_weight(a, b).then_with(|| tie(a, b)));
         }
         weights.truncate(top);
     }
     weights.sort_unstable_by(by_weight);
     for tied in weights.chunk_by_mut(|a, b| by_weight(a, b).is_eq()) {
-        tied.sort_unstable_by(by_word);
+        tied.sort_unstable_by(&tie);
     }
 }
 
@@ -38,11 +41,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ties_break_by_code_point() {
+    fn ties_break_as_told() {
         let words = ["𠀀", "职工", "工会", "ab", "党建"];
         let mut weights: Weighted = (0..5).map(|id| Ranked { id, weight: 1.0 }).collect();
         weights[4].weight = 2.0;
-        keep_best(&mut weights, |id| words[id as usize], 4);
+        let word = |ranked: &Ranked| words[ranked.id as usize];
+        keep_best(&mut weights, |a, b| word(a).cmp(word(b)), 4);
         let best: Vec<_> = weights.iter().map(|ranked| words[ranked.id as usize]).collect();
         assert_eq!(best, ["党建", "ab", "工会", "职工"]);
     }

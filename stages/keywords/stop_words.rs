@@ -18,6 +18,13 @@ const CHINESE: &str = include_str!("stop_words_zh.txt");
 pub(super) struct StopWords(FxHashSet<Box<str>>);
 
 impl StopWords {
+    /// Makes the built-in lists.
+    pub fn built_in() -> Self {
+        let mut words = Self::default();
+        words.add_built_in();
+        words
+    }
+
     /// Adds the built-in lists.
     pub fn add_built_in(&mut self) {
         self.add_english();
@@ -27,6 +34,11 @@ impl StopWords {
     /// Adds the English words that jieba leaves out.
     pub fn add_english(&mut self) {
         self.add_lines(ENGLISH);
+    }
+
+    /// Adds a word.
+    pub fn add(&mut self, word: &str) {
+        self.0.insert(word.to_lowercase().into());
     }
 
     /// Adds the words of a file in UTF-8.

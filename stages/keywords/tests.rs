@@ -1,8 +1,10 @@
 //! What the stage does as a whole; each room has the tests of its own.
 
-use hanmill::document::Token;
+use hanmill::document::{PosTag, Token};
 use proptest::prelude::*;
+use serde::Deserialize;
 
+use super::options::{MAX_CORPUS_TOP, MAX_TOP};
 use super::*;
 
 /// What jieba 0.42.1 makes of a few sentences; `jieba/expected.py` wrote it.
@@ -57,17 +59,23 @@ fn fold(ranker: &Ranker, docs: &[Document]) -> Vec<CorpusKeyword> {
     let mut all = Tallies::default();
     let mut scratch = Scratch::default();
     for doc in docs {
-        ranker.merge(&mut all, ranker.observe(doc, &mut scratch));
+        CorpusStage::merge(ranker, &mut all, ranker.observe(doc, &mut scratch));
     }
     ranker.rank_corpus(&all)
 }
 
-/// Options under which nothing differs from jieba but the order of ties.
-fn as_in_jieba(options: Keywords) -> Ranker {
-    let top = MAX_TOP;
-    let mut ranker = ranker(Keywords { numbers: true, stop_words: false, top, ..options });
-    ranker.filter.stop_words.add_english();
-    ranker
+fn tfidf() -> Keywords {
+    Keywords { method: Method::Tfidf, ..Keywords::default() }
+}
+
+fn textrank() -> Keywords {
+    Keywords { method: Method::Textrank, ..Keywords::default() }
+}
+
+/// Without a look at the corpus, words of content alone.
+fn content() -> Keywords {
+    let stop_words = Some(StopWordsFrom::Builtin);
+    Keywords { stop_words, numbers: Some(false), ..tfidf() }
 }
 
 /// Compares to the last bit: the sums are made in jieba's order, of operations that IEEE 754 fixes.
@@ -80,10 +88,10 @@ fn check_equal(name: &str, found: &[Keyword], expected: &[(String, String)]) {
 
 #[test]
 fn words_and_weights_are_those_of_jieba() {
-    let tfidf = as_in_jieba(Keywords::default());
     let pos = ["ns", "n", "v"].map(str::to_owned).to_vec();
-    let filtered = as_in_jieba(Keywords { pos, ..Keywords::default() });
-    let textrank = as_in_jieba(Keywords { method: Method::Textrank, ..Keywords::default() });
+    let filtered = ranker(Keywords { pos, top: MAX_TOP, ..tfidf() });
+    let [tfidf, textrank] =
+        [tfidf(), textrank()].map(|options| ranker(Keywords { top: MAX_TOP, ..options }));
     for case in cases() {
         let text: String = case.tokens.concat();
         let plain = document(case.tokens.iter().map(|word| (word.as_str(), "")));
@@ -99,8 +107,8 @@ fn words_and_weights_are_those_of_jieba() {
 
 #[test]
 fn one_scratch_serves_many_documents() {
-    for method in [Method::Tfidf, Method::Textrank] {
-        let ranker = as_in_jieba(Keywords { method, ..Keywords::default() });
+    for options in [Keywords::default(), tfidf(), textrank()] {
+        let ranker = ranker(options);
         let mut scratch = Scratch::default();
         for case in cases() {
             let tagged = || document(case.tagged.iter().map(|(word, tag)| (&**word, &**tag)));
@@ -112,27 +120,30 @@ fn one_scratch_serves_many_documents() {
 }
 
 #[test]
-fn by_default_only_words_of_content_are_left() {
-    let doc = plain("我们 的 工会 在 2009 年 12.5% 因为 一个 工会 the 党建 建 http GDP");
-    let found = keywords(&ranker(Keywords::default()), doc);
-    assert_eq!(words(&found), ["工会", "GDP", "党建"]);
-    assert_eq!(found[0].count, 2);
-}
-
-#[test]
-fn options_bring_back_what_the_default_leaves_out() {
-    let text = "我们 的 2009 工会";
+fn lists_and_numbers_are_left_out_as_told() {
+    let text = "我们 的 工会 在 2009 年 12.5% 因为 一个 工会 the 党建 建 http GDP";
     let with = |options| {
         let mut found: Vec<_> =
             keywords(&ranker(options), plain(text)).into_iter().map(|found| found.word).collect();
         found.sort();
         found
     };
-    assert_eq!(with(Keywords { numbers: true, ..Keywords::default() }), ["2009", "工会"]);
-    assert_eq!(with(Keywords { stop_words: false, ..Keywords::default() }), ["工会", "我们"]);
-    let single = Keywords { min_chars: 1, stop_words: false, ..Keywords::default() };
-    assert_eq!(with(single), ["工会", "我们", "的"]);
-    assert_eq!(with(Keywords { min_chars: 3, ..Keywords::default() }), [""; 0]);
+    let few = ["GDP", "党建", "工会"];
+    assert_eq!(with(content()), few);
+    assert_eq!(
+        with(Keywords { numbers: Some(true), ..content() }),
+        ["12.5%", "2009", "GDP", "党建", "工会"]
+    );
+    // As in jieba, with its English list.
+    assert_eq!(with(tfidf()).len(), 9);
+    assert_eq!(with(Keywords { stop_words: Some(StopWordsFrom::None), ..tfidf() }).len(), 10);
+    assert_eq!(with(Keywords { chars: Some([3, 3]), ..content() }), ["GDP"]);
+    let add_stop_words = vec!["gdp".to_owned()];
+    assert_eq!(with(Keywords { add_stop_words, ..content() }), few[1..]);
+    let keep = ["的", "2009"].map(str::to_owned).to_vec();
+    assert_eq!(with(Keywords { keep, ..content() }), ["2009", "GDP", "党建", "工会", "的"]);
+    let drop = vec!["工会".to_owned()];
+    assert_eq!(with(Keywords { drop, ..content() }), few[..2]);
 }
 
 #[test]
@@ -141,22 +152,22 @@ fn the_users_files_take_part() {
     std::fs::write(dir.path().join("stop.txt"), "# 职工\n党建 GDP\n").unwrap();
     std::fs::write(dir.path().join("idf.txt"), "工会 1\n职工 8\n劳模 2\n").unwrap();
     let options = Keywords {
-        stop_words_files: vec!["stop.txt".into()],
-        idf_file: Some("idf.txt".into()),
-        ..Keywords::default()
+        stop_words: Some(StopWordsFrom::Path("stop.txt".into())),
+        idf: Some(IdfFrom::Path("idf.txt".into())),
+        ..tfidf()
     };
     let ranker = options.ranker(&BuildContext::new(dir.path())).unwrap();
     let found = keywords(&ranker, plain("工会 党建 职工 gdp 厂房 工会"));
     let pairs: Vec<_> = found.iter().map(|found| (&*found.word, found.weight)).collect();
-    // The median of 1, 2 and 8 is what `厂房` gets.
-    assert_eq!(pairs, [("职工", 2.0), ("厂房", 0.5), ("工会", 0.5)]);
+    // The median of 1, 2 and 8 is what `厂房` gets; of two that tie, the first comes first.
+    assert_eq!(pairs, [("职工", 2.0), ("工会", 0.5), ("厂房", 0.5)]);
 }
 
 #[test]
 fn a_boost_moves_a_word_and_brings_none_back() {
     let boost = BTreeMap::from([("职工".to_owned(), 100.0), ("我们".to_owned(), 100.0)]);
-    let boosted = ranker(Keywords { boost, top: 1, ..Keywords::default() });
-    let plainly = keywords(&ranker(Keywords::default()), plain("工会 工会 职工 我们"));
+    let boosted = ranker(Keywords { boost, top: 1, ..content() });
+    let plainly = keywords(&ranker(content()), plain("工会 工会 职工 我们"));
     assert_eq!(words(&plainly), ["工会", "职工"]);
     let found = keywords(&boosted, plain("工会 工会 职工 我们"));
     assert_eq!(words(&found), ["职工"]);
@@ -166,16 +177,20 @@ fn a_boost_moves_a_word_and_brings_none_back() {
 #[test]
 fn options_read_as_they_are_written() {
     let written = "method: textrank\ntop: 5\npos: [n, y, vn]\nboost: {劳模: 2, 活动: 0.5}\n\
-                   idf_file: idf.txt\nstop_words_files: [a.txt, b.txt]\nnumbers: true\n";
+                   idf: idf.txt\nstop_words: none\nnumbers: true\ntitle: {field: headline}\n\
+                   chars: [1, 9]\noverlap: drop_contained\n";
     let options: Keywords = serde_yaml::from_str(written).unwrap();
     let expected = Keywords {
         method: Method::Textrank,
         top: 5,
         pos: ["n", "y", "vn"].map(str::to_owned).into(),
         boost: BTreeMap::from([("劳模".to_owned(), 2.0), ("活动".to_owned(), 0.5)]),
-        idf_file: Some("idf.txt".into()),
-        stop_words_files: vec!["a.txt".into(), "b.txt".into()],
-        numbers: true,
+        idf: Some(IdfFrom::Path("idf.txt".into())),
+        stop_words: Some(StopWordsFrom::None),
+        numbers: Some(true),
+        title: Title::Field("headline".to_owned()),
+        chars: Some([1, 9]),
+        overlap: Overlap::DropContained,
         ..Keywords::default()
     };
     assert_eq!(options, expected);
@@ -187,7 +202,7 @@ fn options_read_as_they_are_written() {
 #[test]
 fn textrank_and_a_filter_read_parts_of_speech() {
     assert_eq!(Keywords::default().reads(), [Layer::Tokens]);
-    let textrank = Keywords { method: Method::Textrank, ..Keywords::default() };
+    let textrank = textrank();
     let filtered = Keywords { pos: vec!["n".to_owned()], ..Keywords::default() };
     for options in [textrank, filtered] {
         assert_eq!(options.reads(), [Layer::Tokens, Layer::PartOfSpeech]);
@@ -198,11 +213,13 @@ fn textrank_and_a_filter_read_parts_of_speech() {
 fn all_mistakes_come_at_once() {
     let options = Keywords {
         top: 0,
-        min_chars: 0,
+        max_words: 9,
+        chars: Some([5, 4]),
         corpus_top: MAX_CORPUS_TOP + 1,
-        stop_words_files: vec!["no/such/file.txt".into()],
+        stop_words: Some(StopWordsFrom::Path("no/such/file.txt".into())),
         pos: vec!["n".to_owned(), "名词".to_owned(), String::new()],
-        idf_file: Some("no/such/table.txt".into()),
+        idf: Some(IdfFrom::Path("no/such/table.txt".into())),
+        save_idf: Some("../idf.txt".into()),
         boost: [("a", 0.0), ("b", f64::NAN), ("c", f64::INFINITY), ("d", -1.0), ("e", 1.0)]
             .map(|(word, factor)| (word.to_owned(), factor))
             .into(),
@@ -215,47 +232,50 @@ fn all_mistakes_come_at_once() {
         [
             "top",
             "corpus_top",
-            "min_chars",
+            "max_words",
+            "chars",
+            "boost",
+            "boost",
+            "boost",
+            "boost",
+            "save_idf",
+            "stop_words",
             "pos",
             "pos",
-            "stop_words_files",
-            "idf_file",
-            "boost",
-            "boost",
-            "boost",
-            "boost",
+            "idf",
+            "save_idf",
         ]
     );
-    assert!(errors[5].message.starts_with("can't use `no/such/file.txt`: "), "{}", errors[5]);
-    assert!(errors[5].help.is_some() && errors[6].help.is_some());
+    assert!(errors[9].message.starts_with("can't use `no/such/file.txt`: "), "{}", errors[9]);
+    assert!(errors[9].help.is_some() && errors[12].help.is_some());
 }
 
 #[test]
 fn the_corpus_counts_words_and_documents() {
     let docs = ["工会 工会 职工 我们", "工会 党建", "", "职工 2009"].map(plain);
-    let found = fold(&ranker(Keywords::default()), &docs);
+    let found = fold(&ranker(content()), &docs);
     let counts: Vec<_> =
         found.iter().map(|found| (&*found.word, found.count, found.documents)).collect();
     assert_eq!(counts, [("工会", 3, 2), ("职工", 2, 2), ("党建", 1, 1)]);
     // As if all documents were one.
     let one = plain("工会 工会 职工 我们 工会 党建 职工 2009");
-    let one = keywords(&ranker(Keywords::default()), one);
+    let one = keywords(&ranker(content()), one);
     let weights: Vec<_> = found.iter().map(|found| found.weight).collect();
     assert_eq!(weights, one.iter().map(|found| found.weight).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_corpus_without_keywords_counts_nothing() {
-    let off = ranker(Keywords { corpus_top: 0, ..Keywords::default() });
+    let off = ranker(Keywords { corpus_top: 0, ..content() });
     assert!(off.observe(&plain("工会"), &mut Scratch::default()).few.is_empty());
     assert_eq!(fold(&off, &[plain("工会")]), []);
-    assert_eq!(fold(&ranker(Keywords::default()), &[]), []);
+    assert_eq!(fold(&ranker(content()), &[]), []);
 }
 
 #[test]
 fn a_document_without_words_has_no_keywords() {
-    for method in [Method::Tfidf, Method::Textrank] {
-        let ranker = ranker(Keywords { method, ..Keywords::default() });
+    for options in [Keywords::default(), content(), textrank()] {
+        let ranker = ranker(options);
         for text in ["", "的 ， 。 3"] {
             assert_eq!(keywords(&ranker, plain(text)), []);
         }
@@ -278,38 +298,59 @@ fn built(words: &[(String, &'static str)]) -> Document {
 }
 
 fn goes_ahead(a: &Keyword, b: &Keyword) -> bool {
-    a.weight > b.weight || (a.weight == b.weight && a.word < b.word)
+    a.weight > b.weight || (a.weight == b.weight && a.start <= b.start)
 }
 
 proptest! {
     #[test]
-    fn ranks_any_text(docs in documents(), top in 1u32..10, textrank: bool, lax: bool) {
-        let method = if textrank { Method::Textrank } else { Method::Tfidf };
-        let options = Keywords { method, top, numbers: lax, stop_words: !lax, ..Keywords::default() };
-        let ranker = ranker(Keywords { min_chars: if lax { 1 } else { 2 }, ..options });
-        for words in &docs {
-            let found = keywords(&ranker, built(words));
+    fn ranks_any_text(docs in documents(), top in 1u32..10, method in 0..3, lax: bool, drop: bool) {
+        let method = [Method::Phrase, Method::Tfidf, Method::Textrank][method as usize];
+        let overlap = if drop { Overlap::DropContained } else { Overlap::Keep };
+        let options = Keywords { method, top, overlap, numbers: Some(lax), ..Keywords::default() };
+        let chars = lax.then_some([1, 1_000]);
+        let with = |top| ranker(Keywords { chars, top, ..options.clone() });
+        let (ranker, more) = (with(top), with(top + 5));
+        let docs: Vec<_> = docs.iter().map(|words| built(words)).collect();
+        for ranker in [&ranker, &more] {
+            let mut seen = Looked::default();
+            docs.iter()
+                .for_each(|doc| Survey::look(ranker, &mut seen, doc, &mut Scratch::default()));
+            Survey::finish(ranker, seen);
+        }
+        for doc in docs {
+            let text = doc.text().to_owned();
+            let tokens = doc.tokens.clone();
+            let mut again = Document::from_text("b", text.as_str());
+            again.tokens = tokens;
+            let found = keywords(&ranker, doc);
             prop_assert!(found.len() <= top as usize);
             prop_assert!(found.iter().all(|found| found.weight.is_finite() && found.count > 0));
             prop_assert!(found.windows(2).all(|pair| goes_ahead(&pair[0], &pair[1])));
+            // Fewer keywords are the first of more.
+            let more = keywords(&more, again);
+            prop_assert_eq!(&more[..found.len()], &found);
+            for keyword in &found {
+                let first = keyword.word.chars().next().unwrap();
+                prop_assert!(text[keyword.start as usize..].starts_with(first));
+            }
         }
     }
 
     #[test]
     fn the_order_of_documents_does_not_show(docs in documents(), split in 0usize..8) {
-        let ranker = ranker(Keywords { corpus_top: 5, ..Keywords::default() });
+        let ranker = ranker(Keywords { corpus_top: 5, ..content() });
         let docs: Vec<_> = docs.iter().map(|words| built(words)).collect();
         let (first, second) = docs.split_at(split.min(docs.len()));
         let partial = |docs: &[Document]| {
             let mut partial = Tallies::default();
             let mut scratch = Scratch::default();
             for doc in docs.iter().rev() {
-                ranker.merge(&mut partial, ranker.observe(doc, &mut scratch));
+                CorpusStage::merge(&ranker, &mut partial, ranker.observe(doc, &mut scratch));
             }
             partial
         };
         let mut all = partial(second);
-        ranker.merge(&mut all, partial(first));
+        CorpusStage::merge(&ranker, &mut all, partial(first));
         prop_assert_eq!(ranker.rank_corpus(&all), fold(&ranker, &docs));
     }
 }

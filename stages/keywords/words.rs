@@ -1,5 +1,7 @@
 //! A table of words without repeats: what everything in this stage counts with.
 
+use std::ops::Range;
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
@@ -29,6 +31,11 @@ impl<T> Default for WordTable<T> {
 }
 
 impl<T> WordTable<T> {
+    /// Returns the number of words.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Returns the word with the number `id`.
     ///
     /// # Panics
@@ -63,8 +70,16 @@ impl<T> WordTable<T> {
 
     /// Returns the number of `word`, after adding it with the value that `make` gives if it is new.
     pub fn add(&mut self, word: &str, make: impl FnOnce() -> T) -> u32 {
+        self.add_key(Key::of(word), word, make)
+    }
+
+    /// Does what [`add`](Self::add) does for the word at the bytes `span` of `text`, quicker.
+    pub fn add_at(&mut self, text: &str, span: Range<usize>, make: impl FnOnce() -> T) -> u32 {
+        self.add_key(Key::at(text, span.clone()), &text[span], make)
+    }
+
+    fn add_key(&mut self, key: Key, word: &str, make: impl FnOnce() -> T) -> u32 {
         let Self { text, rows, index } = self;
-        let key = Key::of(word);
         let entry = index.entry(
             key.hash(),
             |&(known, id)| known == key && (key.is_exact() || word_at(text, rows, id) == word),

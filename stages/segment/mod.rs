@@ -33,6 +33,7 @@ mod variants;
 use crate::stages::paths::{OneOrMany, one_or_many};
 use jieba_rs::JiebaRs;
 use native::Native;
+pub use native::{general_frequency, general_tag, general_total};
 pub use protect::Protected;
 use protect::Protector;
 use user_dict::{Entry, Mistakes};

@@ -28,14 +28,33 @@ struct Room {
     lattice: Lattice,
 }
 
+static WORDS: LazyLock<Arc<Kernel>> = LazyLock::new(|| Arc::new(tables::kernel(Rules::Words)));
+
+/// Returns how often a word occurs in the text that jieba's dictionary was counted in, or nothing if
+/// the dictionary doesn't have it.
+pub fn general_frequency(word: &str) -> Option<u64> {
+    WORDS.frequency_of(word)
+}
+
+/// Returns the part of speech that jieba's dictionary tells of a word, or none.
+pub fn general_tag(word: &str) -> PosTag {
+    match &*WORDS.codes_of(word) {
+        [] => PosTag::default(),
+        codes => tables::part_of_speech(tables::TAGGER.tag_of(codes)),
+    }
+}
+
+/// Returns the sum of the frequencies of all words.
+pub fn general_total() -> u64 {
+    WORDS.total()
+}
+
 impl Native {
     /// Makes the engine, with the words of a user.
     ///
     /// # Errors
     /// A mistake for each word that would never be found.
     pub fn new(options: &Segment, entries: Vec<Entry>) -> Result<Self, Vec<ConfigError>> {
-        static WORDS: LazyLock<Arc<Kernel>> =
-            LazyLock::new(|| Arc::new(tables::kernel(Rules::Words)));
         static TAGS: LazyLock<Arc<Kernel>> =
             LazyLock::new(|| Arc::new(tables::kernel(Rules::Tags)));
         let mut kernel = match options.compat {

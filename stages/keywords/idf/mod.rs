@@ -3,9 +3,11 @@
 mod slot;
 
 use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use self::slot::{VALUE_MASK, first_slot};
 use super::MAX_FACTOR;
+use super::frequencies::{Frequencies, MIN_IDF};
 use super::key::Key;
 use super::words::WordTable;
 use crate::stages::tables::mapped;
@@ -20,10 +22,15 @@ mapped! {
 }
 
 /// Inverse document frequencies: the higher, the fewer texts hold the word.
+#[derive(Debug)]
 pub(super) enum Idf {
     /// The `idf.txt` of jieba 0.42.1, compiled when the program was built; see
     /// `data/jieba/README.md`.
     BuiltIn,
+    /// All words are alike.
+    None,
+    /// The documents of the run, once a look at them has shown it.
+    Corpus(RwLock<Arc<Frequencies>>),
     /// A table of the user's.
     Own { words: WordTable<f64>, median: f64 },
 }
@@ -67,34 +74,70 @@ impl Idf {
         Ok(Self::Own { words, median })
     }
 
+    /// Iterates over the words of a table of the user's.
+    pub fn own_words(&self) -> Option<impl Iterator<Item = (&str, f64)>> {
+        let Self::Own { words, .. } = self else { return None };
+        Some((0..words.len() as u32).map(|id| (words.word(id), *words.value(id))))
+    }
+
     /// Returns the value of `word`, and of a word that is not here the median of all.
     ///
     /// The median, the upper one of an even number, is what jieba takes for unknown words.
     pub fn of(&self, word: &str) -> f64 {
+        self.get(word).unwrap_or(match self {
+            Self::BuiltIn | Self::Corpus(_) => f64::from_bits(VALUES[0]),
+            Self::None => 1.0,
+            Self::Own { median, .. } => *median,
+        })
+    }
+
+    /// Returns the value of `word`, if it is here.
+    pub fn get(&self, word: &str) -> Option<f64> {
         match self {
             Self::BuiltIn => built_in(word),
-            Self::Own { words, median } => words.get(word).copied().unwrap_or(*median),
+            Self::None => Some(1.0),
+            Self::Corpus(seen) => {
+                let seen = seen.read().unwrap_or_else(PoisonError::into_inner);
+                match seen.n_documents {
+                    0 => built_in(word),
+                    _ => Some(seen.idf(Key::of(word).hash())),
+                }
+            }
+            Self::Own { words, .. } => words.get(word).copied(),
         }
     }
 }
 
-/// Returns jieba's value of `word`.
+/// Returns jieba's value of `word`, if it has one.
 ///
 /// Words are told apart by 64 bits of their hash, so that a word which jieba's table lacks is taken for
 /// one that it has with a chance of one in 10¹⁵.
-fn built_in(word: &str) -> f64 {
+fn built_in(word: &str) -> Option<f64> {
     let hash = Key::of(word).hash();
     let mut at = first_slot(hash, SLOTS.len());
     loop {
         let slot = SLOTS[at];
         if slot == 0 {
-            return f64::from_bits(VALUES[0]);
+            return None;
         }
         if (slot ^ hash) & !VALUE_MASK == 0 {
-            return f64::from_bits(VALUES[(slot & VALUE_MASK) as usize]);
+            return Some(f64::from_bits(VALUES[(slot & VALUE_MASK) as usize]));
         }
         at = (at + 1) % SLOTS.len();
     }
+}
+
+/// Writes a table of words by the number of documents that have each, of so many, the most common
+/// first.
+pub(super) fn table<'w>(counts: impl Iterator<Item = (&'w str, u64)>, n_documents: u64) -> String {
+    let mut counts: Vec<(&str, u64)> = counts.collect();
+    counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let mut lines = String::new();
+    for (word, n) in counts.into_iter().filter(|(word, _)| !word.contains(['\n', '\r'])) {
+        let idf = ((n_documents + 1) as f64 / (n as f64 + 0.5)).ln().max(MIN_IDF);
+        lines += &format!("{word} {idf:.10}\n");
+    }
+    lines
 }
 
 fn number(text: &str) -> Result<f64, String> {

@@ -1,6 +1,6 @@
 """Writes what jieba 0.42.1 makes of a few sentences, for tests.rs. Usage: python expected.py > expected.jsonl
 
-One line a case: the tokens, then the keywords with their weights, best first, ties by code point.
+One line a case: the tokens, then the keywords with their weights, in jieba's order: best first, ties by first appearance.
 """
 import json
 
@@ -27,9 +27,8 @@ TEXTS = [
 
 
 def ordered(pairs):
-    best_first = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
     # As strings, so that a reader gets the same number to the last bit.
-    return [[word, repr(weight)] for word, weight in best_first]
+    return [[word, repr(weight)] for word, weight in pairs]
 
 
 for text in TEXTS:

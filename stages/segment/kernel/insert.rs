@@ -87,7 +87,7 @@ impl Kernel {
 
     /// Returns the frequency at which a word would be kept whole, as jieba's `suggest_freq` does.
     pub fn suggested_frequency(&self, word: &str) -> u64 {
-        let codes: Vec<u16> = word.chars().map(|c| self.code(c)).collect();
+        let codes = self.codes_of(word);
         let total = self.total as f64;
         let mut chance = 1.0;
         let mut at = 0;
@@ -133,6 +133,23 @@ impl Kernel {
             scores[at] = if best == f64::NEG_INFINITY { unknown } else { best };
         }
         lens
+    }
+
+    /// Returns the frequency of a word, or nothing if it is not in the dictionary.
+    pub fn frequency_of(&self, word: &str) -> Option<u64> {
+        let codes = self.codes_of(word);
+        let frequency = self.frequency(&codes);
+        (frequency > 0 && !codes.contains(&BREAK)).then_some(frequency)
+    }
+
+    /// Returns the codes of the characters of a word.
+    pub fn codes_of(&self, word: &str) -> Vec<u16> {
+        word.chars().map(|c| self.code(c)).collect()
+    }
+
+    /// Returns the sum of all frequencies.
+    pub fn total(&self) -> u64 {
+        self.total
     }
 
     /// Returns the frequency of a word, or 0.

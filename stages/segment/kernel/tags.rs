@@ -391,7 +391,7 @@ impl Kernel {
 
 impl Tagger {
     /// Returns the tag of the word in jieba's dictionary, or `x`.
-    fn tag_of(&self, codes: &[u16]) -> Tag {
+    pub fn tag_of(&self, codes: &[u16]) -> Tag {
         let slot = |base: usize, code: u16| base + usize::from(code);
         let (&first, rest) = codes.split_first().expect("a word has characters");
         let mut at = usize::from(first);
