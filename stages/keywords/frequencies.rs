@@ -11,7 +11,7 @@
 
 use rustc_hash::FxHashMap;
 
-/// Distinct phrases up to which counts are exact; some 40 MB.
+/// Distinct phrases up to which counts are exact; some 60 MB.
 const MAX_EXACT: usize = 1 << 21;
 /// Counters of a row: e times the bound above.
 const ROW: usize = 1 << 21;
@@ -24,10 +24,8 @@ pub(super) const MIN_IDF: f64 = 1e-3;
 /// What a look at the corpus has shown.
 #[derive(Debug, Clone, Default)]
 pub struct Frequencies {
-    /// Number of documents that have it, by the hash of a word or phrase.
+    /// By the hash of a word or phrase.
     pub table: Table,
-    /// Number of documents in which nothing could be added to it once, likewise.
-    pub chunks: Table,
     /// Number of documents.
     pub n_documents: u32,
 }
@@ -37,15 +35,37 @@ impl Frequencies {
     pub fn merge(&mut self, other: Self) {
         self.n_documents += other.n_documents;
         self.table.merge(other.table);
-        self.chunks.merge(other.chunks);
     }
 
     /// Returns the inverse document frequency of what has this hash: `ln((n + 1) / (df + 0.5))` of the
     /// `df` documents among `n` that have it, above 0.
     pub fn idf(&self, hash: u64) -> f64 {
-        ((f64::from(self.n_documents) + 1.0) / (f64::from(self.table.get(hash)) + 0.5))
+        ((f64::from(self.n_documents) + 1.0) / (f64::from(self.table.get(hash).documents) + 0.5))
             .ln()
             .max(MIN_IDF)
+    }
+}
+
+/// What is counted of a phrase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Documents that have it.
+    pub documents: u32,
+    /// Documents in which it stands once where nothing could be added to it.
+    pub as_chunk: u32,
+}
+
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.documents = self.documents.saturating_add(other.documents);
+        self.as_chunk = self.as_chunk.saturating_add(other.as_chunk);
+    }
+
+    fn or_less(self, other: Self) -> Self {
+        Self {
+            documents: self.documents.min(other.documents),
+            as_chunk: self.as_chunk.min(other.as_chunk),
+        }
     }
 }
 
@@ -58,9 +78,9 @@ pub struct Table {
 
 #[derive(Debug, Clone)]
 enum Counts {
-    Exact(FxHashMap<u64, u32>),
+    Exact(FxHashMap<u64, Count>),
     /// Row behind row.
-    Sketch(Box<[u32]>),
+    Sketch(Box<[Count]>),
 }
 
 impl Default for Table {
@@ -71,18 +91,16 @@ impl Default for Table {
 
 impl Table {
     /// Adds to the count of the phrase with this hash.
-    pub fn add(&mut self, hash: u64, count: u32) {
+    pub fn add(&mut self, hash: u64, count: Count) {
         match &mut self.counts {
             Counts::Exact(counts) => {
-                *counts.entry(hash).or_default() += count;
+                counts.entry(hash).or_default().add(count);
                 if counts.len() > self.max_exact {
                     self.sketch();
                 }
             }
             Counts::Sketch(sketch) => {
-                for at in places(hash) {
-                    sketch[at] = sketch[at].saturating_add(count);
-                }
+                places(hash).for_each(|at| sketch[at].add(count));
             }
         }
     }
@@ -100,18 +118,19 @@ impl Table {
             }
             Counts::Sketch(from) => {
                 let into = self.sketch();
-                into.iter_mut()
-                    .zip(from)
-                    .for_each(|(into, from)| *into = into.saturating_add(from));
+                into.iter_mut().zip(from).for_each(|(into, from)| into.add(from));
             }
         }
     }
 
-    /// Returns the count of the phrase with this hash, or more where it [is not exact](Self::is_exact).
-    pub fn get(&self, hash: u64) -> u32 {
+    /// Returns the count of the phrase with this hash, or more where counts are a sketch.
+    pub fn get(&self, hash: u64) -> Count {
         match &self.counts {
             Counts::Exact(counts) => counts.get(&hash).copied().unwrap_or_default(),
-            Counts::Sketch(sketch) => places(hash).map(|at| sketch[at]).min().unwrap_or_default(),
+            Counts::Sketch(sketch) => {
+                let most = Count { documents: u32::MAX, as_chunk: u32::MAX };
+                places(hash).fold(most, |least, at| least.or_less(sketch[at]))
+            }
         }
     }
 
@@ -122,10 +141,10 @@ impl Table {
     }
 
     /// Makes a sketch of the counts.
-    fn sketch(&mut self) -> &mut [u32] {
+    fn sketch(&mut self) -> &mut [Count] {
         if let Counts::Exact(counts) = &mut self.counts {
             let counts = std::mem::take(counts);
-            self.counts = Counts::Sketch(vec![0; ROW * ROWS].into());
+            self.counts = Counts::Sketch(vec![Count::default(); ROW * ROWS].into());
             counts.into_iter().for_each(|(hash, count)| self.add(hash, count));
         }
         match &mut self.counts {
@@ -148,6 +167,10 @@ fn places(hash: u64) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
 
+    fn documents(n: u32) -> Count {
+        Count { documents: n, as_chunk: n / 2 }
+    }
+
     fn hash(n: u64) -> u64 {
         (n + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93)
     }
@@ -155,11 +178,11 @@ mod tests {
     #[test]
     fn few_phrases_are_counted_exactly() {
         let (mut table, mut other) = (Table::default(), Table::default());
-        (0..1000).for_each(|n| table.add(hash(n), 1));
-        (500..2000).for_each(|n| other.add(hash(n), 2));
+        (0..1000).for_each(|n| table.add(hash(n), documents(1)));
+        (500..2000).for_each(|n| other.add(hash(n), documents(2)));
         table.merge(other);
         assert!(table.is_exact());
-        let counts = [0, 500, 1999, 2000].map(|n| table.get(hash(n)));
+        let counts = [0, 500, 1999, 2000].map(|n| table.get(hash(n)).documents);
         assert_eq!(counts, [1, 3, 2, 0]);
     }
 
@@ -169,7 +192,7 @@ mod tests {
         let mut whole = small();
         let mut parts = [small(), small(), small()];
         for n in 0..3000 {
-            let count = (n % 7) as u32 + 1;
+            let count = documents((n % 7) as u32 + 1);
             whole.add(hash(n), count);
             parts[(n % 3) as usize].add(hash(n), count);
         }
@@ -177,9 +200,10 @@ mod tests {
         all.merge(second);
         all.merge(third);
         assert!(!whole.is_exact() && !all.is_exact());
-        let n_wrong = (0..3000).filter(|&n| whole.get(hash(n)) != (n % 7) as u32 + 1).count();
+        let n_wrong =
+            (0..3000).filter(|&n| whole.get(hash(n)) != documents((n % 7) as u32 + 1)).count();
         assert!((0..3000).all(|n| whole.get(hash(n)) == all.get(hash(n))));
-        assert!((0..3000).all(|n| whole.get(hash(n)) > (n % 7) as u32));
+        assert!((0..3000).all(|n| whole.get(hash(n)).documents > (n % 7) as u32));
         assert!(n_wrong < 3, "{n_wrong} of 3000 counts are too large");
     }
 }

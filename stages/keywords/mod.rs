@@ -42,7 +42,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use self::frequencies::Frequencies;
 use self::language::{Limits, Page, Reference};
 pub use self::options::{
-    IdfFrom, Keywords, Method, Overlap, ReferenceFrom, StopWordsFrom, Title, Unit,
+    IdfFrom, Keywords, Method, Overlap, Part, ReferenceFrom, StopWordsFrom, Title, Unit,
 };
 use self::phrase::Phrases;
 use self::rank::{Ranked, Weighted, keep_best};

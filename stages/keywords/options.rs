@@ -75,6 +75,8 @@ pub struct Keywords {
     pub boost: BTreeMap<String, f64>,
     /// Whether each keyword says what its weight is made of.
     pub explain: bool,
+    /// Parts of a phrase's weight that don't count, of those that `explain` shows.
+    pub without: Vec<Part>,
     /// How many keywords the corpus gets at most, up to 1000000; 0 turns them off, and saves the
     /// memory that counting all words takes.
     #[schemars(range(max = MAX_CORPUS_TOP))]
@@ -117,6 +119,7 @@ impl Default for Keywords {
             overlap: Overlap::default(),
             boost: BTreeMap::new(),
             explain: false,
+            without: Vec::new(),
             corpus_top: 200,
             keyness: 200,
             reference: ReferenceFrom::default(),
@@ -137,6 +140,52 @@ pub enum Method {
     Tfidf,
     /// Words near other words that rank high: `jieba.analyse.textrank`.
     Textrank,
+}
+
+/// A part of a phrase's weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// How varied the words beside it are, and whether it is in the title.
+    Company,
+    /// How early it comes.
+    Place,
+    /// Over how much of the document it is spread.
+    Spread,
+    /// How rare it is.
+    Rarity,
+    /// How many characters it has.
+    Length,
+    /// How complete it is.
+    Form,
+    /// Whether it is a name, explained in brackets or quoted.
+    Marks,
+}
+
+impl Part {
+    /// All parts, in the order of the sum.
+    pub(super) const ALL: [Self; 7] = [
+        Self::Company,
+        Self::Place,
+        Self::Spread,
+        Self::Rarity,
+        Self::Length,
+        Self::Form,
+        Self::Marks,
+    ];
+
+    /// Returns the name that is written.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Company => "company",
+            Self::Place => "place",
+            Self::Spread => "spread",
+            Self::Rarity => "rarity",
+            Self::Length => "length",
+            Self::Form => "form",
+            Self::Marks => "marks",
+        }
+    }
 }
 
 /// What a keyword may be.

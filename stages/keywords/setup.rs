@@ -81,6 +81,7 @@ impl Keywords {
             tags: Vec::new(),
             keep: set(&self.keep),
             idf: Idf::BuiltIn,
+            without: self.without.clone(),
         };
         let by_corpus = idf_from == IdfFrom::Corpus;
         let singles = match self.method {

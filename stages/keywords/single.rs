@@ -7,7 +7,7 @@ use hanmill::document::Document;
 use hanmill::stage::Scratch;
 
 use super::filter::Filter;
-use super::frequencies::Frequencies;
+use super::frequencies::{Count, Frequencies};
 use super::idf::Idf;
 use super::key::Key;
 use super::lexicon::{Lexicon, Lexicons, RankerId};
@@ -83,7 +83,9 @@ impl Singles {
         let lexicon = self.count(doc, scratch);
         seen.n_documents += 1;
         let words = (0..lexicon.len() as u32).map(|id| lexicon.word(id, doc.text()));
-        words.for_each(|word| seen.table.add(Key::of(word).hash(), 1));
+        words.for_each(|word| {
+            seen.table.add(Key::of(word).hash(), Count { documents: 1, as_chunk: 0 })
+        });
     }
 
     /// Keeps what a look at the corpus has shown.
@@ -114,7 +116,7 @@ impl Found<'_> {
     pub fn df(&self, word: &str) -> Option<u32> {
         let Idf::Corpus(seen) = self.idf else { return None };
         let seen = seen.read().unwrap_or_else(PoisonError::into_inner);
-        (seen.n_documents > 0).then(|| seen.table.get(Key::of(word).hash()))
+        (seen.n_documents > 0).then(|| seen.table.get(Key::of(word).hash()).documents)
     }
 
     /// Returns what the weight of tf-idf is the product of.

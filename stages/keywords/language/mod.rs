@@ -121,7 +121,8 @@ impl Seen {
             self.n_chars += 1;
         }
         let is_frequent = |hash: u64| {
-            frequencies.table.get(hash) >= frequencies.n_documents.div_ceil(DOCUMENTS_A_PAIR).max(2)
+            frequencies.table.get(hash).documents
+                >= frequencies.n_documents.div_ceil(DOCUMENTS_A_PAIR).max(2)
         };
         for at in 1..units.len() {
             let (one, other) = (&units[at - 1], &units[at]);

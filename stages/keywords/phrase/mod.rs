@@ -24,9 +24,9 @@ pub use self::lexicon::Role;
 use self::lexicon::{Lexicon, Sign, Word, folded};
 use self::score::{Evidence, Score, Setting};
 pub use self::units::Unit;
-use super::frequencies::Frequencies;
+use super::frequencies::{Count, Frequencies};
 use super::idf::Idf;
-use super::options::Title;
+use super::options::{Part, Title};
 use super::rank::{Ranked, Weighted};
 use super::stop_words::StopWords;
 use crate::stages::segment;
@@ -56,6 +56,8 @@ pub struct Rules {
     pub keep: FxHashSet<Box<str>>,
     /// How rare words are in general.
     pub idf: Idf,
+    /// Parts of a score that don't count.
+    pub without: Vec<Part>,
 }
 
 impl Rules {
@@ -194,10 +196,8 @@ impl Phrases {
         self.find(doc, lexicon, units, candidates);
         seen.n_documents += 1;
         for candidate in &candidates.all {
-            seen.table.add(candidate.hash, 1);
-            if candidate.is_chunk {
-                seen.chunks.add(candidate.hash, 1);
-            }
+            let count = Count { documents: 1, as_chunk: u32::from(candidate.is_chunk) };
+            seen.table.add(candidate.hash, count);
         }
     }
 
@@ -216,7 +216,7 @@ impl Phrases {
         let Buffers { lexicon, units, candidates, .. } = scratch.get();
         self.find(doc, lexicon, units, candidates);
         let is_frequent = |candidate: &&Candidate| {
-            candidate.units.len() == 1 || seen.table.get(candidate.hash) > 1
+            candidate.units.len() == 1 || seen.table.get(candidate.hash).documents > 1
         };
         let spell = |candidate: &Candidate| {
             let of = &units[candidate.units.start as usize..candidate.units.end as usize];
@@ -244,7 +244,7 @@ impl Phrases {
         let score = |candidate: &Candidate| {
             let mut evidence = evidence(candidate, candidates, units, lexicon, &seen);
             evidence.own_idf = self.own.as_ref().map(|own| own.get(&candidate.hash).copied());
-            Score::of(candidate, evidence, setting)
+            Score::of(candidate, evidence, setting).without(&self.rules.without)
         };
         scores.clear();
         scores.extend(candidates.all.iter().map(score));
@@ -297,8 +297,9 @@ fn evidence(
         0 => (1, u32::from(candidate.is_chunk)),
         // A document that no look has shown is one of them as well.
         _ => {
-            let df = seen.table.get(candidate.hash).max(1);
-            (df, seen.chunks.get(candidate.hash).min(df))
+            let Count { documents, as_chunk } = seen.table.get(candidate.hash);
+            let df = documents.max(1);
+            (df, as_chunk.min(df))
         }
     };
     Evidence {
@@ -346,12 +347,12 @@ impl Found<'_> {
     /// Returns in how many documents it occurs, if that is known.
     pub fn df(&self, id: u32) -> Option<u32> {
         (self.seen.n_documents > 0)
-            .then(|| self.seen.table.get(self.candidates.all[id as usize].hash))
+            .then(|| self.seen.table.get(self.candidates.all[id as usize].hash).documents)
     }
 
     /// Returns what its weight is made of.
     pub fn parts(&self, id: u32) -> Vec<(&'static str, f64)> {
-        self.scores[id as usize].parts().to_vec()
+        self.scores[id as usize].parts()
     }
 
     fn units_of(&self, id: u32) -> &[Unit] {

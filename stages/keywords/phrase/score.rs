@@ -4,6 +4,7 @@
 //! part adds to agreement with authors is in `docs/keywords.md`.
 
 use super::candidates::Candidate;
+use crate::stages::keywords::options::Part;
 
 /// What is known of a document beside the candidate.
 #[derive(Debug, Clone, Copy)]
@@ -38,24 +39,9 @@ pub struct Evidence {
     pub own_idf: Option<Option<f64>>,
 }
 
-/// The parts of a phrase's score, to be summed up.
+/// The parts of a phrase's score, to be summed up, in the order of [`Part::ALL`].
 #[derive(Debug, Clone, Copy)]
-pub struct Score {
-    /// How varied the words beside it are, and whether it is in the title.
-    pub company: f64,
-    /// How early it comes.
-    pub place: f64,
-    /// Over how much of the document it is spread.
-    pub spread: f64,
-    /// How rare it is.
-    pub rarity: f64,
-    /// How many characters it has.
-    pub length: f64,
-    /// How complete it is: whether something could be added to it, or its first word does not belong.
-    pub form: f64,
-    /// Whether it is a name, explained in brackets or quoted.
-    pub marks: f64,
-}
+pub struct Score([f64; Part::ALL.len()]);
 
 /// Of the corpus, so many documents' worth of general knowledge is mixed into its frequencies.
 const PRIOR_DOCUMENTS: f64 = 300.0;
@@ -96,39 +82,41 @@ impl Score {
         let edges = f64::from(candidate.n_edges) / f64::from(2 * candidate.count);
         let chunks = f64::from(evidence.chunk_df) / f64::from(evidence.df);
         let on = |is: bool, worth: f64| if is { worth } else { 0.0 };
-        Self {
-            company: (variety.sqrt() + title).ln(),
-            place: -0.6 * (f64::from(candidate.units.start) / PLACE_UNITS).ln_1p(),
-            spread: 0.6 * f64::from(candidate.last - candidate.units.start)
-                / setting.n_units as f64,
+        Self([
+            (variety.sqrt() + title).ln(),
+            -0.6 * (f64::from(candidate.units.start) / PLACE_UNITS).ln_1p(),
+            0.6 * f64::from(candidate.last - candidate.units.start) / setting.n_units as f64,
             rarity,
-            length: short.unwrap_or(0.0) - long,
-            form: 0.3 * edges + 0.3 * chunks
+            short.unwrap_or(0.0) - long,
+            0.3 * edges + 0.3 * chunks
                 - on(evidence.is_nested, 0.3)
                 - on(evidence.begins_with_verb, 0.3),
-            marks: on(evidence.is_name, 0.4)
+            on(evidence.is_name, 0.4)
                 + on(candidate.is_explained, 0.5)
                 + on(candidate.is_quoted, 0.5),
+        ])
+    }
+
+    /// Returns the score without some of its parts.
+    #[must_use]
+    pub fn without(mut self, parts: &[Part]) -> Self {
+        for (part, value) in Part::ALL.iter().zip(&mut self.0) {
+            if parts.contains(part) {
+                *value = 0.0;
+            }
         }
+        self
     }
 
     /// Returns the sum, to six digits behind the point, so that the order of what is as good does not
     /// hang on how a machine rounds.
     pub fn sum(&self) -> f64 {
-        let sum: f64 = self.parts().into_iter().map(|(_, part)| part).sum();
+        let sum: f64 = self.0.iter().sum();
         (sum * 1e6).round_ties_even() / 1e6
     }
 
     /// Returns the parts with their names.
-    pub fn parts(&self) -> [(&'static str, f64); 7] {
-        [
-            ("company", self.company),
-            ("place", self.place),
-            ("spread", self.spread),
-            ("rarity", self.rarity),
-            ("length", self.length),
-            ("form", self.form),
-            ("marks", self.marks),
-        ]
+    pub fn parts(&self) -> Vec<(&'static str, f64)> {
+        Part::ALL.iter().map(|part| part.name()).zip(self.0).collect()
     }
 }
