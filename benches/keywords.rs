@@ -11,7 +11,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use hanmill::config;
 use hanmill::document::Document;
 use hanmill::pipeline::{PipelineStage, Worker};
-use jieba_rs::{Jieba, KeywordExtract, TextRank, TfIdf};
+use jieba_rs::{Jieba, KeywordExtract, KeywordExtractConfig, TextRank, TfIdf};
 use synthetic::{Random, Words};
 
 mod synthetic;
@@ -64,7 +64,9 @@ fn compare(jieba: &Jieba, peer: &TfIdf, texts: &[String]) {
 fn keywords(c: &mut Criterion) {
     let words = Words::load().expect("the dictionary is in the repository");
     let jieba = Jieba::new();
-    let (tfidf, textrank) = (TfIdf::default(), TextRank::default());
+    let guesses = || KeywordExtractConfig::builder().use_hmm(true).build();
+    let (mut tfidf, textrank) = (TfIdf::default(), TextRank::new(5, guesses()));
+    *tfidf.config_mut() = guesses();
     let mut random = Random::new();
     let texts: Vec<String> =
         (0..N_DOCUMENTS).map(|_| words.text(&mut random, DOCUMENT_BYTES)).collect();

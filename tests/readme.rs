@@ -100,6 +100,23 @@ fn segment_does_what_its_page_shows() {
 }
 
 #[test]
+fn keywords_are_those_of_their_page() {
+    let page = include_str!("../docs/keywords.md");
+    let (_, example) = page.split_once("$ echo ").unwrap();
+    let mut lines = example.lines();
+    let (text, stages) = lines.next().unwrap().split_once(" | hanmill pipe --json ").unwrap();
+    let (segment, keywords) = stages.split_once(' ').unwrap();
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_hanmill"))
+        .args(["pipe", "--json", segment, keywords.trim_matches('\'')])
+        .write_stdin(text.trim_matches('\'').to_owned() + "\n")
+        .output()
+        .unwrap();
+    let shown = lines.next().unwrap().trim_start_matches("… ");
+    let output = String::from_utf8_lossy(&output.stdout);
+    assert!(output.trim_end().ends_with(shown), "{output}");
+}
+
+#[test]
 fn the_recipe_is_sound() {
     for readme in [ENGLISH, CHINESE] {
         let recipe = blocks(readme, "yaml").concat().replace(", user_dict: my-words.txt", "");
