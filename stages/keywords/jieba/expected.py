@@ -3,6 +3,7 @@
 One line a case: the tokens, then the keywords with their weights, in jieba's order: best first, ties by first appearance.
 """
 import json
+import random
 
 import jieba
 import jieba.analyse
@@ -24,6 +25,17 @@ TEXTS = [
     # Nothing that may be a keyword.
     "的，了。《我》？！ 3",
 ]
+
+
+# Words of the dictionary at random, some of them often, with Latin, numbers and punctuation between.
+jieba.initialize()
+RANDOM = random.Random(20261125)
+WORDS = sorted(word for word, frequency in jieba.dt.FREQ.items() if frequency > 500)
+for _ in range(16):
+    few = RANDOM.sample(WORDS, 25)
+    signs = ["，", "。", "、", "《", "》", " ", "\n", "GDP", "C++", "the", "2009", "12.5%", "HPLC-ESI-MS"]
+    pick = lambda: RANDOM.choice(few if RANDOM.random() < 0.8 else signs)
+    TEXTS.append("".join(pick() for _ in range(70)))
 
 
 def ordered(pairs):
