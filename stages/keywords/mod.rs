@@ -195,7 +195,7 @@ impl Ranker {
     fn keywords(&self, doc: &Document, scratch: &mut Scratch) -> Vec<Keyword> {
         let text = doc.text();
         let mut weights = Weighted::new();
-        let first_wins = |a: &Ranked, b: &Ranked| a.id.cmp(&b.id);
+        let first_wins = |a: &Ranked, b: &Ranked| a.turn.cmp(&b.turn);
         let keyword = |word: &str, ranked: &Ranked, count: u32, span: std::ops::Range<usize>| {
             let mut keyword = Keyword::new(word, ranked.weight, count);
             keyword.start = span.start as u32;
@@ -244,7 +244,7 @@ impl Ranker {
             None => tally.share_millionths as f64 * 1e-6,
         };
         let mut weights: Weighted =
-            met.map(|(id, tally)| Ranked { id, weight: weight(id, tally) }).collect();
+            met.map(|(id, tally)| Ranked::new(id, weight(id, tally))).collect();
         // Numbers are given by chance.
         let by_word = |a: &Ranked, b: &Ranked| words.word(a.id).cmp(words.word(b.id));
         self.choose(&mut weights, |id| words.word(id), by_word, self.corpus_top);

@@ -12,6 +12,15 @@ pub(super) struct Ranked {
     pub id: u32,
     /// Weight by the method in use; never NaN.
     pub weight: f64,
+    /// Place among those that weigh the same.
+    pub turn: u32,
+}
+
+impl Ranked {
+    /// Makes one whose number tells its place among those that weigh the same.
+    pub fn new(id: u32, weight: f64) -> Self {
+        Self { id, weight, turn: id }
+    }
 }
 
 /// Keeps the `top` best of `weights`, best first; `tie` tells the order of equal weights.
@@ -43,7 +52,7 @@ mod tests {
     #[test]
     fn ties_break_as_told() {
         let words = ["𠀀", "职工", "工会", "ab", "党建"];
-        let mut weights: Weighted = (0..5).map(|id| Ranked { id, weight: 1.0 }).collect();
+        let mut weights: Weighted = (0..5).map(|id| Ranked::new(id, 1.0)).collect();
         weights[4].weight = 2.0;
         let word = |ranked: &Ranked| words[ranked.id as usize];
         keep_best(&mut weights, |a, b| word(a).cmp(word(b)), 4);

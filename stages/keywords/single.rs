@@ -61,9 +61,9 @@ impl Singles {
         if self.is_textrank && n_words > 0 {
             graph.weigh(n_words, |id| lexicon.word(id, doc.text()), weights);
         } else {
-            weights.extend((0..n_words as u32).map(|id| Ranked {
-                id,
-                weight: tfidf::weight(u64::from(lexicon.count(id)), lexicon.idf(id), total),
+            weights.extend((0..n_words as u32).map(|id| {
+                let count = u64::from(lexicon.count(id));
+                Ranked::new(id, tfidf::weight(count, lexicon.idf(id), total))
             }));
         }
         Found { lexicon, idf: &self.idf, total }

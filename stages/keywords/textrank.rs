@@ -29,6 +29,8 @@ pub(super) struct Graph {
     first_arc: Vec<u32>,
     arcs: Vec<Arc>,
     rank: Vec<f64>,
+    /// Whether an edge has been met that reaches each word.
+    is_reached: Vec<bool>,
     order: Vec<u32>,
 }
 
@@ -84,10 +86,15 @@ impl Graph {
         let ranks = || self.order.iter().map(|&id| self.rank[id as usize]);
         let least = ranks().fold(f64::MAX, f64::min);
         let most = ranks().fold(f64::MIN_POSITIVE, f64::max);
-        weights.extend(self.order.iter().map(|&id| Ranked {
-            id,
-            weight: (self.rank[id as usize] - least / 10.0) / (most - least / 10.0),
-        }));
+        let weight = |id: u32| (self.rank[id as usize] - least / 10.0) / (most - least / 10.0);
+        // As jieba does, those that weigh the same come in the order in which edges reached them.
+        self.is_reached.clear();
+        self.is_reached.resize(n_words, false);
+        for id in self.edges.iter().flat_map(|edge| [edge.from, edge.to]) {
+            if !std::mem::replace(&mut self.is_reached[id as usize], true) {
+                weights.push(Ranked { id, weight: weight(id), turn: weights.len() as u32 });
+            }
+        }
     }
 
     /// Counts the pairs of neighbours.

@@ -249,7 +249,7 @@ impl Phrases {
         scores.clear();
         scores.extend(candidates.all.iter().map(score));
         let weight = |score: &Score| score.sum().exp();
-        weights.extend((0..).zip(&*scores).map(|(id, score)| Ranked { id, weight: weight(score) }));
+        weights.extend((0..).zip(&*scores).map(|(id, score)| Ranked::new(id, weight(score))));
         Found { candidates, units, scores, seen }
     }
 
