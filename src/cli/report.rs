@@ -48,7 +48,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<(), Failure> {
             None => all = Some(stored),
         }
     }
-    let Some(Stored { mut options, seen, runs, .. }) = all else {
+    let Some(Stored { mut options, seen, runs }) = all else {
         return Err(Failure::Usage("no run is named".to_owned()));
     };
     if let Some(title) = &args.title {

@@ -274,11 +274,8 @@ impl Reporter {
         seen.settle();
         let n_runs = runs.len();
         let mut files = Files::new();
-        let stored = if self.options.store {
-            Some(Stored::new(self.options.clone(), seen.clone(), runs.clone()).write()?)
-        } else {
-            None
-        };
+        let stored = self.options.store.then(|| stored::write(&self.options, &seen, &runs));
+        let stored = stored.transpose()?;
         let run = Run::join(runs);
         let summary = summary::Summary::new(&self.options, &seen, &run, n_runs);
         for format in [Format::Html, Format::Json, Format::Csv, Format::Markdown] {

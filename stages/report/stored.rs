@@ -2,7 +2,7 @@
 //!
 //! Compressed JSON. Its layout follows that of the fold, so that only the same version reads it.
 
-use std::io::{Read, Write};
+use std::io::Read;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -18,15 +18,35 @@ use super::run::Run;
 const VERSION: u32 = 1;
 
 /// What a report was made of: one run, or several.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Stored {
-    version: u32,
     /// The options of the report.
     pub options: Report,
     /// What is known of the documents.
     pub seen: Seen,
     /// What is known of each run.
     pub runs: Vec<Run>,
+}
+
+/// The same, to be written down.
+#[derive(Serialize)]
+struct ToStore<'a> {
+    version: u32,
+    options: &'a Report,
+    seen: &'a Seen,
+    runs: Vec<Run>,
+}
+
+/// Writes a report down, the same bytes for the same report.
+///
+/// # Errors
+/// If it can't be written as JSON, which no number or text in it prevents.
+pub(super) fn write(options: &Report, seen: &Seen, runs: &[Run]) -> Result<Vec<u8>, FinishError> {
+    let runs = runs.iter().cloned().map(Run::cut).collect();
+    // The fastest level: what is stored is large beside what it is read for.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    serde_json::to_writer(&mut encoder, &ToStore { version: VERSION, options, seen, runs })?;
+    Ok(encoder.finish()?)
 }
 
 #[derive(Deserialize)]
@@ -48,24 +68,7 @@ pub enum StoredError {
 }
 
 impl Stored {
-    /// Takes together what is stored.
-    pub fn new(options: Report, seen: Seen, runs: Vec<Run>) -> Self {
-        Self { version: VERSION, options, seen, runs: runs.into_iter().map(Run::cut).collect() }
-    }
-
-    /// Writes it down, the same bytes for the same report.
-    ///
-    /// # Errors
-    /// If it can't be written as JSON, which no number or text in it prevents.
-    pub fn write(&self) -> Result<Vec<u8>, FinishError> {
-        // The fastest level: what is stored is large beside what it is read for.
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        serde_json::to_writer(&mut encoder, self)?;
-        encoder.flush()?;
-        Ok(encoder.finish()?)
-    }
-
-    /// Reads what [`write`](Self::write) wrote.
+    /// Reads what a run has stored.
     ///
     /// # Errors
     /// If it is damaged or of another version.
