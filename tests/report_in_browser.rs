@@ -89,9 +89,9 @@ fn draws_the_cloud_and_the_charts_as_text_and_vectors() {
 #[test]
 fn sorts_by_click_and_by_key() {
     let Some(page) = Page::open("") else { return };
-    let first = "document.querySelector('table[data-name=documents] tbody tr th').innerText";
+    let first = "document.querySelector('table[data-name=documents] tbody tr th').textContent";
     let button = "document.querySelectorAll('table[data-name=documents] thead th button')";
-    let n_characters = "Array.from(document.querySelectorAll('table[data-name=documents] thead th')).findIndex(th => th.innerText.startsWith('Characters'))";
+    let n_characters = "Array.from(document.querySelectorAll('table[data-name=documents] thead th')).findIndex(th => th.textContent.startsWith('Characters'))";
     let head = format!("{button}[{n_characters}].parentElement.getAttribute('aria-sort')");
     assert_eq!(page.text(first), "2.txt", "the heaviest first");
     page.run(&format!("{button}[{n_characters}].click()"));

@@ -136,8 +136,11 @@
     button.addEventListener("click", function () { save(table); });
     tools.append(button);
     // A table is wider than a phone now and then: it scrolls, the page doesn't.
-    var frame = make("div", { class: "frame" + (table.classList.contains("tall") ? " tall" : "") });
-    table.before(frame);
+    var frame = table.parentElement;
+    if (!frame.classList.contains("frame")) {
+      frame = make("div", { class: "frame" });
+      table.before(frame);
+    }
     if (table.filterInput) frame.before(tools);
     else frame.after(tools);
     if (table.classList.contains("narrow")) tools.classList.add("narrow");
@@ -409,6 +412,12 @@
     } else read(n, match[2] === undefined ? -1 : Number(match[2]));
   }
   addEventListener("hashchange", route);
+  // What is laid out or drawn on the way moves the goal: go there once more when that is done.
+  addEventListener("click", function (event) {
+    var link = event.target.closest && event.target.closest('a[href^="#"]');
+    var goal = link && link.hash.indexOf("=") < 0 && $(link.hash.slice(1));
+    if (goal) [60, 250].forEach(function (wait) { setTimeout(function () { goal.scrollIntoView(); }, wait); });
+  });
 
   // Charts. Each is drawn when it comes near, and again for paper.
   var COLOURS = 8;
