@@ -434,3 +434,45 @@ fn a_new_stage_is_written_and_wired() {
         .code(2)
         .stderr(contains("already"));
 }
+
+#[test]
+fn one_report_is_made_of_several_runs() {
+    let folder = corpus();
+    let yaml = "input: texts\noutput: out\nstages:\n  - decode\n  - segment\n  - report\n";
+    std::fs::write(folder.path().join("pipeline.yaml"), yaml).unwrap();
+    for n in ["1", "2"] {
+        hanmill(folder.path())
+            .args(["run", "--input", &format!("texts/{n}.txt"), "--output", &format!("out-{n}")])
+            .assert()
+            .code(0);
+    }
+    hanmill(folder.path()).args(["run", "--output", "whole"]).assert().code(0);
+    let report = |folders: [&str; 2], output: &str| {
+        hanmill(folder.path())
+            .arg("report")
+            .args(folders)
+            .args(["--output", output, "--title", "两次"])
+            .assert()
+            .code(0)
+            .stdout(contains("a report of 2 runs"));
+        read(folder.path(), &format!("{output}/report.html"))
+    };
+    let forth = report(["out-1", "out-2"], "forth");
+    assert!(forth.contains("<h1>两次</h1>") && forth.contains("of 2 read"));
+    assert!(forth == report(["out-2", "out-1"], "back"), "the order doesn't show");
+    let words = |name: &str| read(folder.path(), &format!("{name}/tables/words.csv"));
+    assert_eq!(words("forth"), words("whole"));
+
+    // A report of reports is one, too.
+    hanmill(folder.path()).args(["report", "forth", "--output", "again"]).assert().code(0);
+    assert_eq!(words("again"), words("whole"));
+
+    let refused = |args: &[&str], why: &str| {
+        hanmill(folder.path()).arg("report").args(args).assert().code(2).stderr(contains(why));
+    };
+    refused(&["out-1", "nowhere", "-o", "x"], "name the output folder of a run");
+    refused(&["out-1", "-o", "out-2"], "name another folder with `--output`");
+    refused(&["out-1", "out-1", "-o", "x"], "named twice");
+    std::fs::write(folder.path().join("out-1/report.fold.gz"), "nonsense").unwrap();
+    refused(&["out-1", "-o", "x"], "run the pipeline again");
+}

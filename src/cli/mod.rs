@@ -11,6 +11,8 @@ mod new_stage;
 mod paint;
 mod pipe;
 mod progress;
+#[cfg(feature = "stages")]
+mod report;
 mod run;
 mod stages;
 
@@ -112,6 +114,16 @@ Examples:
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Make one report of several runs, from what their stage `report` stored
+    #[cfg(feature = "stages")]
+    #[command(after_help = "\
+Examples:
+  hanmill report out-2023 out-2024 --output both
+  hanmill report shards/* --output all --title '全部语料' --language zh
+
+Reads report.fold.gz of each folder. Documents are added up, not compared: a document that is in two
+runs counts twice, and shows among the duplicates.")]
+    Report(report::ReportArgs),
     /// Write a pipeline.yaml to start from into this folder
     Init,
     /// Add a stage of your own to a checkout of hanmill: writes stages/NAME.rs and wires it
@@ -223,6 +235,8 @@ pub fn main(registry: Registry) -> ExitCode {
         Some(Command::Schema) => stages::schema(&registry),
         Some(Command::Pipe(args)) => pipe::pipe(&args, &registry),
         Some(Command::Detect { paths }) => detect::detect(&paths, &registry),
+        #[cfg(feature = "stages")]
+        Some(Command::Report(args)) => report::report(&args),
         Some(Command::Init) => init::init(&registry),
         Some(Command::NewStage { name }) => new_stage::new_stage(&name, &registry),
         Some(Command::Completions { shell }) => {
@@ -233,11 +247,11 @@ pub fn main(registry: Registry) -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => report(&failure),
+        Err(failure) => tell(&failure),
     }
 }
 
-fn report(failure: &Failure) -> ExitCode {
+fn tell(failure: &Failure) -> ExitCode {
     use crate::pipeline::RunError;
     let error = anstream::stderr();
     match failure {

@@ -1,32 +1,49 @@
-//! What a report keeps of the documents it sees: sums, a few examples, the first texts.
+//! What a report keeps of the documents it sees: sums, a few examples, the heaviest texts.
 //!
-//! Everything merges in any order with the same result: sums are integers, and of examples and
-//! texts the first by (`seq`, id, position) stay. What stays is bounded by the options, not by the
-//! corpus, but for tables whose keys are few by nature: encodings, kinds, stages, characters.
+//! Everything merges in any order with the same result: sums are integers, and of examples the first by
+//! (`seq`, id, position) stay. What stays is bounded by the options and the constants here, not by the
+//! corpus, but for tables whose keys are few by nature: encodings, kinds, stages, characters, months.
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
-use hanmill::document::{Document, Edit, Edits, Repair, Revision};
-use rustc_hash::{FxHashMap, FxHashSet};
+use hanmill::document::{Document, Repair};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::Report;
+use super::dates::{Month, month_of};
+use super::forward::Forward;
+use super::shown::{Heaviest, Listed, ShownText, least, listed_limit, merge_heaviest};
+use super::table::{Series, Table, Value, hash};
+use super::twins::{TEXTS, TextSeen, Texts};
+use crate::stages::convert::script::{Counts as ScriptCounts, Script};
 use crate::stages::decode::Codec;
 
-/// How many distinct words are told apart; beyond, the number is only "more than that".
-pub(super) const DISTINCT_WORDS: usize = 1 << 20;
+/// How many distinct words have their frequency counted; the longest go where there are more.
+pub(super) const WORDS: usize = 1 << 18;
+
+/// How many pairs of a keyword and a month, or a group, are counted; the longest words go first.
+const KEYWORD_PAIRS: usize = 1 << 18;
+
+/// How many groups are told apart; the longest names go where there are more.
+pub(super) const GROUPS: usize = 1 << 10;
+
+/// Longest name of a group, in characters.
+const GROUP_CHARS: usize = 60;
+
+/// How many keywords of a document count for its month and its group.
+const KEYWORDS_COUNTED: usize = 20;
 
 /// How many malformed spots are shown, of one document and of all.
 const MALFORMED_OF_ONE: usize = 3;
-const MALFORMED_OF_ALL: usize = 6;
+const MALFORMED_OF_ALL: usize = 20;
 
 /// How many repairs of a kind are shown, of one document and of all.
 const REPAIRS_OF_ONE: usize = 4;
 const REPAIRS_OF_ALL: usize = 8;
-
-/// How many keywords of a document are shown and marked.
-const KEYWORDS_OF_ONE: usize = 40;
 
 /// Characters shown on either side of a repair.
 const CONTEXT_CHARS: usize = 12;
@@ -41,12 +58,16 @@ const CONVERT: &str = "convert";
 const REPAIR: &str = "repair";
 
 /// What a report knows of some of the documents.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Seen {
+    pub(super) documents: u64,
     pub(super) characters: u64,
+    /// Documents by the number of binary digits of their characters: 0, 1, 2–3, 4–7 and so on.
+    pub(super) lengths: BTreeMap<u32, u64>,
     pub(super) words: u64,
     /// Documents that have words.
     pub(super) segmented: u64,
+    pub(super) frequencies: Table<SmolStr, WordSeen>,
     pub(super) distinct_words: Distinct,
     pub(super) encodings: BTreeMap<String, EncodingSeen>,
     pub(super) without_encoding: u64,
@@ -58,17 +79,70 @@ pub struct Seen {
     pub(super) private_use_characters: Losses,
     pub(super) malformed: u64,
     pub(super) malformed_documents: u64,
+    #[serde(with = "super::pairs")]
     pub(super) malformed_examples: First<MalformedExample>,
     pub(super) repaired_documents: u64,
-    pub(super) repairs: BTreeMap<&'static str, RepairsSeen>,
-    pub(super) changes: BTreeMap<&'static str, Changes>,
+    pub(super) repairs: BTreeMap<String, RepairsSeen>,
+    pub(super) changes: BTreeMap<String, Changes>,
     /// Old and new text of conversions, and how often the one became the other.
-    pub(super) replacements: FxHashMap<(String, String), u64>,
-    pub(super) shown: First<Shown>,
+    pub(super) replacements: Replacements,
+    pub(super) scripts: ScriptsSeen,
+    pub(super) texts: Texts,
+    pub(super) months: BTreeMap<Month, Part>,
+    pub(super) without_month: u64,
+    pub(super) keyword_months: Table<SmolStr, Series<Month>>,
+    #[serde(with = "super::pairs")]
+    pub(super) groups: BTreeMap<GroupName, Part>,
+    pub(super) without_group: u64,
+    pub(super) keyword_groups: Table<SmolStr, Series<String>>,
+    #[serde(with = "super::pairs")]
+    pub(super) listed: Heaviest<Listed>,
+    #[serde(with = "super::pairs")]
+    pub(super) shown: Heaviest<ShownText>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            documents: 0,
+            characters: 0,
+            lengths: BTreeMap::new(),
+            words: 0,
+            segmented: 0,
+            frequencies: Table::new(WORDS),
+            distinct_words: Distinct::default(),
+            encodings: BTreeMap::new(),
+            without_encoding: 0,
+            declared: DeclaredSeen::default(),
+            truncated: 0,
+            replacement_characters: Losses::default(),
+            private_use_characters: Losses::default(),
+            malformed: 0,
+            malformed_documents: 0,
+            malformed_examples: First::new(),
+            repaired_documents: 0,
+            repairs: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            replacements: Replacements::default(),
+            scripts: ScriptsSeen::default(),
+            texts: Table::new(TEXTS),
+            months: BTreeMap::new(),
+            without_month: 0,
+            keyword_months: Table::new(KEYWORD_PAIRS),
+            groups: BTreeMap::new(),
+            without_group: 0,
+            keyword_groups: Table::new(KEYWORD_PAIRS),
+            listed: Heaviest::new(),
+            shown: Heaviest::new(),
+        }
+    }
 }
 
 /// The first things by place: `seq` and id of the document, and position in it.
 type First<T> = BTreeMap<(u64, String, usize), T>;
+
+/// The length of a name in characters, and the name.
+type GroupName = (usize, String);
 
 fn merge_first<T>(into: &mut First<T>, from: First<T>, limit: usize) {
     // Not `append`, which makes the tree anew however little is added.
@@ -78,24 +152,102 @@ fn merge_first<T>(into: &mut First<T>, from: First<T>, limit: usize) {
     }
 }
 
-#[derive(Debug, Default)]
+/// How often a word occurs, and in how many documents.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct WordSeen {
+    #[serde(rename = "n")]
+    pub(super) count: u64,
+    #[serde(rename = "d")]
+    pub(super) documents: u64,
+}
+
+impl Value for WordSeen {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.documents += other.documents;
+    }
+}
+
+/// A part of the corpus.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Part {
+    pub(super) documents: u64,
+    pub(super) characters: u64,
+    pub(super) words: u64,
+}
+
+impl Part {
+    fn add(&mut self, other: Self) {
+        self.documents += other.documents;
+        self.characters += other.characters;
+        self.words += other.words;
+    }
+}
+
+/// The scripts, in the order of the table that counts them.
+pub(super) const SCRIPTS: [&str; 4] = ["simplified", "traditional", "mixed", "neither"];
+
+/// Scripts of the documents, before and after conversion.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct ScriptsSeen {
+    /// Documents by script before and script after.
+    pub(super) documents: [[u64; SCRIPTS.len()]; SCRIPTS.len()],
+    /// Characters that only simplified, and only traditional text has, before.
+    pub(super) before: (u64, u64),
+    /// The same, after.
+    pub(super) after: (u64, u64),
+}
+
+impl ScriptsSeen {
+    fn add(&mut self, other: &Self) {
+        let cells = self.documents.iter_mut().flatten();
+        cells.zip(other.documents.iter().flatten()).for_each(|(cell, n)| *cell += n);
+        let add = |into: &mut (u64, u64), from: (u64, u64)| {
+            *into = (into.0 + from.0, into.1 + from.1);
+        };
+        add(&mut self.before, other.before);
+        add(&mut self.after, other.after);
+    }
+}
+
+/// Replacements of conversions with their counts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Replacements(pub(super) FxHashMap<(String, String), u64>);
+
+impl Serialize for Replacements {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let sorted: BTreeMap<_, _> = self.0.iter().collect();
+        serializer.collect_seq(sorted)
+    }
+}
+
+impl<'de> Deserialize<'de> for Replacements {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Vec::deserialize(deserializer)?.into_iter().collect()))
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct EncodingSeen {
     pub(super) documents: u64,
     /// Sum of the confidences, each in millionths.
     pub(super) confidence_millionths: u64,
-    pub(super) methods: BTreeMap<&'static str, u64>,
+    /// The least of them.
+    pub(super) least_millionths: Option<u64>,
+    pub(super) methods: BTreeMap<String, u64>,
 }
 
 /// What documents say of their own encoding.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct DeclaredSeen {
     pub(super) right: u64,
     /// Documents by the encoding they name and the one they are in, where these differ.
+    #[serde(with = "super::pairs")]
     pub(super) wrong: BTreeMap<(String, String), u64>,
 }
 
 /// Characters that stand for lost ones, and the documents that have some.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Losses {
     pub(super) characters: u64,
     pub(super) documents: u64,
@@ -112,21 +264,23 @@ impl Losses {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct MalformedExample {
+    /// From the start of the document.
     pub(super) byte_offset: u64,
     pub(super) hex: String,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct RepairsSeen {
     pub(super) spots: u64,
     /// Spots that were flagged and not changed.
     pub(super) flagged: u64,
+    #[serde(with = "super::pairs")]
     pub(super) examples: First<RepairExample>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct RepairExample {
     pub(super) left: String,
     pub(super) before: String,
@@ -137,7 +291,7 @@ pub(super) struct RepairExample {
 }
 
 /// What one stage changed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Changes {
     pub(super) documents: u64,
     pub(super) edits: u64,
@@ -145,60 +299,56 @@ pub(super) struct Changes {
     pub(super) characters: u64,
 }
 
-/// A document that is shown with its text.
-#[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) source: String,
-    pub(super) encoding: Option<ShownEncoding>,
-    pub(super) malformed: u64,
-    pub(super) repairs: u64,
-    /// Repairs that changed nothing.
-    pub(super) flagged: u64,
-    pub(super) edits: u64,
-    /// Characters of the whole text.
-    pub(super) characters: u64,
-    pub(super) words: Option<u64>,
-    /// Words and counts, best first.
-    pub(super) keywords: Vec<(String, u32)>,
-    /// The beginning of the text.
-    pub(super) text: String,
-    pub(super) text_characters: u64,
-    /// The tokens that lie in `text` as a whole, in bytes, if the document has tokens.
-    pub(super) tokens: Option<Vec<Range<u32>>>,
-}
-
-#[derive(Debug)]
-pub(super) struct ShownEncoding {
-    pub(super) name: String,
-    pub(super) method: &'static str,
-    pub(super) confidence_millionths: u64,
+/// Weights in characters below which a document is neither listed nor shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Weights {
+    pub(super) listed: u64,
+    pub(super) shown: u64,
 }
 
 impl Seen {
-    /// Gathers what one document adds; its text only if it may be among those that are shown.
-    pub(super) fn of(doc: &Document, options: &Report, may_be_shown: bool) -> Self {
-        let mut seen = Self { characters: count(doc.text().chars()), ..Self::default() };
+    /// Gathers what one document adds; what the list and its page say of it only if it weighs enough.
+    pub(super) fn of(doc: &Document, options: &Report, least: Weights) -> Self {
+        let characters = doc.text().chars().count() as u64;
+        let mut seen = Self { documents: 1, characters, ..Self::default() };
+        seen.lengths.insert(u64::BITS - characters.leading_zeros(), 1);
         seen.see_words(doc);
         seen.see_encoding(doc);
         seen.see_repairs(doc);
         seen.see_revisions(doc);
-        if options.documents > 0 && may_be_shown {
+        let scripts = seen.see_scripts(doc);
+        let (digest, text) = TextSeen::of(doc);
+        seen.texts.add(digest, text);
+        let (time, group) = seen.see_fields(doc, options);
+
+        let place = || (Reverse(characters), doc.seq, doc.id.clone(), (digest >> 64) as u64);
+        if options.max_documents > 0 && characters >= least.listed {
             let words = (seen.segmented > 0).then_some(seen.words);
-            let shown = Shown::of(doc, seen.characters, words, options.characters);
-            seen.shown.insert(place(doc, 0), shown);
+            let listed = Listed { scripts, time, group, ..Listed::of(doc, characters, words) };
+            seen.listed.insert(place(), listed);
+        }
+        if options.max_documents > 0 && characters >= least.shown {
+            seen.shown.insert(place(), ShownText::of(doc, options));
         }
         seen
     }
 
     pub(super) fn merge(&mut self, from: Self, options: &Report) {
+        self.documents += from.documents;
         self.characters += from.characters;
+        for (digits, n) in from.lengths {
+            *self.lengths.entry(digits).or_default() += n;
+        }
         self.words += from.words;
         self.segmented += from.segmented;
+        self.frequencies.merge(from.frequencies);
         self.distinct_words.merge(from.distinct_words);
         for (name, other) in from.encodings {
             let encoding = self.encodings.entry(name).or_default();
             encoding.documents += other.documents;
             encoding.confidence_millionths += other.confidence_millionths;
+            let least = encoding.least_millionths.into_iter().chain(other.least_millionths).min();
+            encoding.least_millionths = least;
             for (method, n_documents) in other.methods {
                 *encoding.methods.entry(method).or_default() += n_documents;
             }
@@ -227,16 +377,44 @@ impl Seen {
             changes.edits += other.edits;
             changes.characters += other.characters;
         }
-        for (pair, n) in from.replacements {
-            *self.replacements.entry(pair).or_default() += n;
+        for (pair, n) in from.replacements.0 {
+            *self.replacements.0.entry(pair).or_default() += n;
         }
-        merge_first(&mut self.shown, from.shown, options.documents as usize);
+        self.scripts.add(&from.scripts);
+        self.texts.merge(from.texts);
+        for (month, part) in from.months {
+            self.months.entry(month).or_default().add(part);
+        }
+        self.without_month += from.without_month;
+        self.keyword_months.merge(from.keyword_months);
+        for (name, part) in from.groups {
+            self.groups.entry(name).or_default().add(part);
+        }
+        while self.groups.len() > GROUPS {
+            self.groups.pop_last();
+        }
+        self.without_group += from.without_group;
+        self.keyword_groups.merge(from.keyword_groups);
+        let n_shown = options.max_documents as usize;
+        merge_heaviest(&mut self.listed, from.listed, listed_limit(options));
+        merge_heaviest(&mut self.shown, from.shown, n_shown);
     }
 
-    /// Returns the `seq` of the last document to show, once as many are known as are shown.
-    pub(super) fn last_of_all_shown(&self, options: &Report) -> Option<u64> {
-        let is_full = self.shown.len() >= options.documents as usize;
-        self.shown.last_key_value().filter(|_| is_full).map(|((seq, ..), _)| *seq)
+    /// Gives up what is beyond the bounds, once everything is merged.
+    pub(super) fn settle(&mut self) {
+        self.frequencies.settle();
+        self.texts.settle();
+        self.keyword_months.settle();
+        self.keyword_groups.settle();
+    }
+
+    /// Returns the weights that a document must have to be let into the list and among the shown ones.
+    pub(super) fn least(&self, options: &Report) -> Weights {
+        let n_shown = options.max_documents as usize;
+        Weights {
+            listed: least(&self.listed, listed_limit(options)),
+            shown: least(&self.shown, n_shown),
+        }
     }
 
     /// Returns what the stage `convert` changed, if it did.
@@ -246,13 +424,18 @@ impl Seen {
 
     fn see_words(&mut self, doc: &Document) {
         self.segmented = u64::from(!doc.tokens.is_empty());
+        let mut counts: FxHashMap<&str, u64> = FxHashMap::default();
         for token in &doc.tokens {
             let word = doc.word(token);
             // Punctuation and spaces are tokens, but nobody counts them as words.
             if word.chars().any(char::is_alphanumeric) {
                 self.words += 1;
-                self.distinct_words.insert(word);
+                *counts.entry(word).or_default() += 1;
             }
+        }
+        for (word, count) in counts {
+            self.distinct_words.insert(word);
+            self.frequencies.add(word.into(), WordSeen { count, documents: 1 });
         }
     }
 
@@ -261,10 +444,12 @@ impl Seen {
             self.without_encoding = 1;
             return;
         };
+        let confidence = millionths(encoding.confidence);
         let seen = self.encodings.entry(encoding.name.clone()).or_default();
         seen.documents = 1;
-        seen.confidence_millionths = millionths(encoding.confidence);
-        seen.methods.insert(encoding.method, 1);
+        seen.confidence_millionths = confidence;
+        seen.least_millionths = Some(confidence);
+        seen.methods.insert(encoding.method.to_owned(), 1);
 
         if let Some(declared) = &encoding.declared {
             if declared.is_wrong {
@@ -293,7 +478,7 @@ impl Seen {
     fn see_repairs(&mut self, doc: &Document) {
         self.repaired_documents = u64::from(!doc.repairs.is_empty());
         for (i, repair) in doc.repairs.iter().enumerate() {
-            let seen = self.repairs.entry(repair.kind).or_default();
+            let seen = self.repairs.entry(repair.kind.to_owned()).or_default();
             seen.spots += 1;
             seen.flagged += u64::from(repair.before == repair.after);
             if seen.examples.len() < REPAIRS_OF_ONE {
@@ -307,20 +492,96 @@ impl Seen {
         for (i, revision) in doc.revisions().iter().enumerate() {
             let stage = revision.stage;
             let later = &doc.revisions()[i + 1..];
-            let changes = self.changes.entry(stage).or_default();
+            let changes = self.changes.entry(stage.to_owned()).or_default();
             changes.documents += u64::from(changed.insert(stage));
             changes.edits += revision.edits.len() as u64;
             let later = Forward::new(later);
             for (edit, before) in revision.replacements() {
                 let Some(span) = later.span(to_usize(&edit.after)) else { continue };
                 let Some(after) = doc.text().get(span) else { continue };
-                changes.characters += count(after.chars());
+                changes.characters += after.chars().count() as u64;
                 if stage == CONVERT {
-                    count_replacement(&mut self.replacements, before, after);
+                    count_replacement(&mut self.replacements.0, before, after);
+                    // What conversion took away and what it put there, for `see_scripts`.
+                    let (before, after) = (ScriptCounts::of(before), ScriptCounts::of(after));
+                    self.scripts.before.0 += before.simplified;
+                    self.scripts.before.1 += before.traditional;
+                    self.scripts.after.0 += after.simplified;
+                    self.scripts.after.1 += after.traditional;
                 }
             }
         }
     }
+
+    /// Counts the characters of either script in the text as it is, and as it was before conversion:
+    /// the same but for what conversion replaced.
+    fn see_scripts(&mut self, doc: &Document) -> (usize, usize) {
+        let taken = self.scripts.before;
+        let put = self.scripts.after;
+        let after = ScriptCounts::of(doc.text());
+        let before = ScriptCounts {
+            simplified: (after.simplified + taken.0).saturating_sub(put.0),
+            traditional: (after.traditional + taken.1).saturating_sub(put.1),
+        };
+        self.scripts.before = (before.simplified, before.traditional);
+        self.scripts.after = (after.simplified, after.traditional);
+        let places = (script(before), script(after));
+        self.scripts.documents[places.0][places.1] = 1;
+        places
+    }
+
+    fn see_fields(&mut self, doc: &Document, options: &Report) -> (Option<Month>, Option<String>) {
+        let part = Part { documents: 1, characters: self.characters, words: self.words };
+        let keywords = || doc.keywords.iter().take(KEYWORDS_COUNTED);
+        let field = |name: &str| (!name.is_empty()).then(|| doc.fields.get(name));
+        let time = field(&options.time).map(|value| value.as_ref().and_then(month_of));
+        match time {
+            Some(Some(month)) => {
+                self.months.insert(month, part);
+                for keyword in keywords() {
+                    let series = Series(BTreeMap::from([(month, 1)]));
+                    self.keyword_months.add(keyword.word.clone(), series);
+                }
+            }
+            Some(None) => self.without_month = 1,
+            None => {}
+        }
+        let group = field(&options.group_by).map(|value| value.as_ref().and_then(group_name));
+        match &group {
+            Some(Some(name)) => {
+                self.groups.insert((name.chars().count(), name.clone()), part);
+                for keyword in keywords() {
+                    let series = Series(BTreeMap::from([(name.clone(), 1)]));
+                    self.keyword_groups.add(keyword.word.clone(), series);
+                }
+            }
+            Some(None) => self.without_group = 1,
+            None => {}
+        }
+        (time.flatten(), group.flatten())
+    }
+}
+
+/// Returns the place of a document's script in [`SCRIPTS`].
+fn script(counts: ScriptCounts) -> usize {
+    match counts.script() {
+        Script::Simplified => 0,
+        Script::Traditional => 1,
+        Script::Mixed => 2,
+        Script::Neither => 3,
+    }
+}
+
+/// Returns what a group is called by the value of its field; nothing for a list, an object or nothing.
+fn group_name(value: &serde_json::Value) -> Option<String> {
+    let name = match value {
+        serde_json::Value::String(text) => text.trim().to_owned(),
+        serde_json::Value::Number(number) => number.to_string(),
+        serde_json::Value::Bool(flag) => flag.to_string(),
+        _ => return None,
+    };
+    let end = name.char_indices().nth(GROUP_CHARS).map_or(name.len(), |(at, _)| at);
+    Some(name[..end].to_owned()).filter(|name| !name.is_empty())
 }
 
 /// Counts that a conversion turned `before` into `after`.
@@ -363,157 +624,47 @@ fn context(doc: &Document, repair: &Repair) -> Option<(String, String)> {
     Some((left.to_owned(), right.to_owned()))
 }
 
-/// The way of spans through later revisions to the text as it is now.
-struct Forward<'a>(Vec<&'a Edits>);
-
-impl<'a> Forward<'a> {
-    fn new(later: &'a [Revision]) -> Self {
-        Self(later.iter().map(|revision| &revision.edits).collect())
-    }
-
-    /// Returns where `span` stands now, or nothing if a later stage replaced a part of it.
-    fn span(&self, span: Range<usize>) -> Option<Range<usize>> {
-        self.0.iter().try_fold(span, |span, edits| {
-            let moved = shift(edits, &span);
-            (!moved.touched).then_some(moved.span)
-        })
-    }
-
-    /// Returns where `span` stands now, with all that replaced a part of it.
-    fn around(&self, span: Range<usize>) -> Range<usize> {
-        self.0.iter().fold(span, |span, edits| shift(edits, &span).span)
-    }
-}
-
-struct Moved {
-    span: Range<usize>,
-    touched: bool,
-}
-
-/// Returns where a place within a replacement is now, if that kept its length, as conversions do.
-fn within(edit: &Edit, at: usize) -> Option<usize> {
-    let kept_length = edit.before.len() == edit.after.len();
-    kept_length.then(|| edit.after.start as usize + at - edit.before.start as usize)
-}
-
-fn shift(edits: &Edits, span: &Range<usize>) -> Moved {
-    let edits = edits.iter().as_slice();
-    let first = edits.partition_point(|edit| edit.before.end as usize <= span.start);
-    let end = edits.partition_point(|edit| (edit.before.start as usize) < span.end);
-    let grown = |i: usize| match i.checked_sub(1).map(|i| &edits[i]) {
-        Some(edit) => i64::from(edit.after.end) - i64::from(edit.before.end),
-        None => 0,
-    };
-    let moved = |at: usize, by: i64| usize::try_from(at as i64 + by).unwrap_or(0);
-    let touched = first < end;
-    let start = match edits.get(first) {
-        Some(edit) if touched && (edit.before.start as usize) < span.start => {
-            within(edit, span.start).unwrap_or(edit.after.start as usize)
-        }
-        _ => moved(span.start, grown(first)),
-    };
-    let stop = match edits.get(end.wrapping_sub(1)) {
-        Some(edit) if touched && edit.before.end as usize > span.end => {
-            within(edit, span.end).unwrap_or(edit.after.end as usize)
-        }
-        _ => moved(span.end, grown(end.max(first))),
-    };
-    Moved { span: start..stop.max(start), touched }
-}
-
-impl Shown {
-    fn of(doc: &Document, characters: u64, words: Option<u64>, limit_chars: u32) -> Self {
-        let text = doc.text();
-        let cut = text.char_indices().nth(limit_chars as usize).map_or(text.len(), |(at, _)| at);
-        let encoding = doc.encoding.as_ref().map(|encoding| ShownEncoding {
-            name: encoding.name.clone(),
-            method: encoding.method,
-            confidence_millionths: millionths(encoding.confidence),
-        });
-        let source = doc.source.to_string();
-        let is_flag = |repair: &&Repair| repair.before == repair.after;
-        let flagged = doc.repairs.iter().filter(is_flag).count() as u64;
-        Self {
-            source: if source == doc.id { String::new() } else { source },
-            encoding,
-            malformed: doc.encoding.as_ref().map_or(0, |encoding| encoding.malformed.total),
-            repairs: doc.repairs.len() as u64 - flagged,
-            flagged,
-            edits: doc.revisions().iter().map(|revision| revision.edits.len() as u64).sum(),
-            characters,
-            words,
-            keywords: doc
-                .keywords
-                .iter()
-                .take(KEYWORDS_OF_ONE)
-                .map(|keyword| (keyword.word.to_string(), keyword.count))
-                .collect(),
-            text: text[..cut].to_owned(),
-            text_characters: characters.min(u64::from(limit_chars)),
-            tokens: (!doc.tokens.is_empty()).then(|| tokens_until(doc, cut)),
-        }
-    }
-}
-
-/// Returns the spans of the tokens that end at the byte `cut` or before it.
-fn tokens_until(doc: &Document, cut: usize) -> Vec<Range<u32>> {
-    let whole = doc.tokens.iter().filter(|token| token.end as usize <= cut);
-    whole.map(|token| token.start..token.end).collect()
-}
-
-/// Counts the distinct words exactly up to [`DISTINCT_WORDS`], and then knows that there are more.
+/// Estimates the number of distinct words from the least of their hashes, to one or two in a hundred.
 ///
-/// Words are told apart by 64 bits of hash; two of a million fall together once in 30 million runs.
-#[derive(Debug, Default)]
-pub(super) struct Distinct {
-    hashes: FxHashSet<u64>,
-    over: bool,
-}
+/// Source: Z. Bar-Yossef and others, "Counting distinct elements in a data stream", 2002.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Distinct(BTreeSet<u64>);
+
+/// How many hashes are kept.
+const HASHES: usize = 1 << 12;
 
 impl Distinct {
     fn insert(&mut self, word: &str) {
-        if self.over {
-            return;
-        }
-        let mut hasher = DefaultHasher::new();
-        word.hash(&mut hasher);
-        self.hashes.insert(hasher.finish());
-        self.check();
+        self.push(hash(word.as_bytes()));
     }
 
     fn merge(&mut self, from: Self) {
-        self.over |= from.over;
-        if !self.over {
-            let (mut large, small) = if self.hashes.len() < from.hashes.len() {
-                (from.hashes, std::mem::take(&mut self.hashes))
-            } else {
-                (std::mem::take(&mut self.hashes), from.hashes)
-            };
-            large.extend(small);
-            self.hashes = large;
-        }
-        self.check();
+        from.0.into_iter().for_each(|hash| self.push(hash));
     }
 
-    fn check(&mut self) {
-        self.over |= self.hashes.len() > DISTINCT_WORDS;
-        if self.over {
-            self.hashes = FxHashSet::default();
+    fn push(&mut self, hash: u64) {
+        let is_full = self.0.len() == HASHES;
+        if is_full && self.0.last().is_some_and(|&last| hash >= last) {
+            return;
+        }
+        if self.0.insert(hash) && is_full {
+            self.0.pop_last();
         }
     }
 
-    /// Returns how many there are, or nothing if they are more than [`DISTINCT_WORDS`].
-    pub(super) fn count(&self) -> Option<u64> {
-        (!self.over).then_some(self.hashes.len() as u64)
+    /// Returns the estimate; exact below [`HASHES`] words.
+    pub(super) fn count(&self) -> u64 {
+        match self.0.last() {
+            Some(&last) if self.0.len() == HASHES => {
+                ((HASHES as u128 - 1) * (1 << 64) / u128::from(last).max(1)) as u64
+            }
+            _ => self.0.len() as u64,
+        }
     }
 }
 
 fn place(doc: &Document, position: usize) -> (u64, String, usize) {
     (doc.seq, doc.id.clone(), position)
-}
-
-fn count(characters: std::str::Chars<'_>) -> u64 {
-    characters.count() as u64
 }
 
 fn to_usize(span: &Range<u32>) -> Range<usize> {
@@ -526,7 +677,7 @@ fn declared_name(name: &str) -> String {
 }
 
 /// Turns a confidence into an integer, for sums that don't depend on their order.
-fn millionths(confidence: f64) -> u64 {
+pub(super) fn millionths(confidence: f64) -> u64 {
     // `as` saturates, and takes a confidence that is no number as none.
     (confidence.clamp(0.0, 1.0) * 1e6).round() as u64
 }
@@ -541,7 +692,7 @@ fn hex(bytes: &[u8]) -> String {
     list.join(" ")
 }
 
-fn clip(text: &str) -> String {
+pub(super) fn clip(text: &str) -> String {
     match text.char_indices().nth(EXAMPLE_CHARS) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),

@@ -1,397 +1,71 @@
-//! Turns what was seen into the files of a report.
+//! Turns the numbers and the heaviest documents into the page.
 
-use std::cmp::Reverse;
 use std::sync::LazyLock;
 
-use hanmill::corpus::{CorpusKeyword, Failure};
 use hanmill::human;
 use hanmill::stage::FinishError;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value};
 use serde::Serialize;
 
-use super::fold::{DISTINCT_WORDS, EncodingSeen, Losses as SeenLosses, Seen, Shown};
-use super::marks::{Words, to_html};
-use super::{Language, Report, Run};
+use super::dates::written;
+use super::fold::{SCRIPTS, Seen};
+use super::run::{Failure, Run};
+use super::shown::{Listed, ShownText};
+use super::summary::{Period, Summary, TrendRow};
+use super::{Language, Report, Section};
 
 /// How many failures the page shows.
 const FAILURES: usize = 20;
 
-/// How many of the most frequent replacements are told.
-const REPLACEMENTS: usize = 48;
+/// How many keywords of a document the list shows.
+const LISTED_KEYWORDS: usize = 6;
 
-/// The numbers of a run, as `summary.json` and the page tell them.
-#[derive(Debug, Serialize)]
-pub(super) struct Summary<'a> {
-    title: &'a str,
-    hanmill: &'static str,
-    pipeline: &'a str,
-    stages: &'a [&'static str],
-    documents: Documents,
-    text: Text,
-    encodings: Vec<EncodingRow<'a>>,
-    without_encoding: u64,
-    declared: Declared<'a>,
-    losses: Losses,
-    malformed: Malformed<'a>,
-    repairs: Repairs<'a>,
-    changes: Vec<Change>,
-    conversions: Conversions<'a>,
-    dropped: Vec<Dropped<'a>>,
-    quarantined: Quarantined<'a>,
-    keywords: Vec<KeywordRow<'a>>,
-}
+/// How many bytes the texts take up in the page, so that it stays below five megabytes in all.
+const TEXT_BYTES: usize = 3_400_000;
 
-#[derive(Debug, Serialize)]
-struct Documents {
-    read: u64,
-    kept: u64,
-    dropped: u64,
-    quarantined: u64,
-    bytes: u64,
-}
-
-/// Of the kept documents; words are `null` where nothing was segmented.
-#[derive(Debug, Serialize)]
-struct Text {
-    characters: u64,
-    words: Option<u64>,
-    /// `null` beyond a million, too.
-    distinct_words: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct EncodingRow<'a> {
-    name: &'a str,
-    documents: u64,
-    mean_confidence: f64,
-    methods: Vec<Method>,
-}
-
-#[derive(Debug, Serialize)]
-struct Method {
-    method: &'static str,
-    documents: u64,
-}
-
-/// Documents that name their own encoding, rightly and not.
-#[derive(Debug, Serialize)]
-struct Declared<'a> {
-    right: u64,
-    wrong: Vec<DeclaredRow<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct DeclaredRow<'a> {
-    declared: &'a str,
-    found: &'a str,
-    documents: u64,
-}
-
-/// What was lost before the files came here, and at their ends.
-#[derive(Debug, Serialize)]
-struct Losses {
-    replacement_characters: Loss,
-    private_use_characters: Loss,
-    truncated_documents: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Loss {
-    characters: u64,
-    documents: u64,
-}
-
-impl From<SeenLosses> for Loss {
-    fn from(seen: SeenLosses) -> Self {
-        Self { characters: seen.characters, documents: seen.documents }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct Malformed<'a> {
-    spots: u64,
-    documents: u64,
-    examples: Vec<MalformedRow<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct MalformedRow<'a> {
-    id: &'a str,
-    byte_offset: u64,
-    hex: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-struct Repairs<'a> {
-    spots: u64,
-    documents: u64,
-    kinds: Vec<RepairKind<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct RepairKind<'a> {
-    kind: &'static str,
-    spots: u64,
-    /// Spots that were not changed: what was lost can't be known, or nobody asked for it.
-    flagged: u64,
-    examples: Vec<RepairRow<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct RepairRow<'a> {
-    id: &'a str,
-    left: &'a str,
-    before: &'a str,
-    after: &'a str,
-    right: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    detail: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-struct Change {
-    stage: &'static str,
-    documents: u64,
-    edits: u64,
-    characters: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Conversions<'a> {
-    documents: u64,
-    edits: u64,
-    characters: u64,
-    replacements: Vec<Replacement<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Replacement<'a> {
-    before: &'a str,
-    after: &'a str,
-    count: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Dropped<'a> {
-    stage: &'a str,
-    reason: &'a str,
-    documents: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Quarantined<'a> {
-    documents: u64,
-    by_stage: Vec<QuarantinedBy<'a>>,
-    /// The first of them.
-    listed: &'a [Failure],
-}
-
-#[derive(Debug, Serialize)]
-struct QuarantinedBy<'a> {
-    stage: &'a str,
-    documents: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct KeywordRow<'a> {
-    rank: usize,
-    word: &'a str,
-    weight: f64,
-    count: u64,
-    documents: u64,
-}
-
-impl<'a> Summary<'a> {
-    pub(super) fn new(options: &'a Report, seen: &'a Seen, run: &Run<'a>) -> Self {
-        let counts = run.counts;
-        let segmented = seen.segmented > 0;
-        Self {
-            title: &options.title,
-            hanmill: env!("CARGO_PKG_VERSION"),
-            pipeline: run.pipeline_hash,
-            stages: run.stages,
-            documents: Documents {
-                read: counts.read,
-                kept: counts.kept,
-                dropped: counts.dropped,
-                quarantined: counts.quarantined,
-                bytes: counts.bytes,
-            },
-            text: Text {
-                characters: seen.characters,
-                words: segmented.then_some(seen.words),
-                distinct_words: seen.distinct_words.count().filter(|_| segmented),
-            },
-            encodings: encodings(seen),
-            without_encoding: seen.without_encoding,
-            declared: declared(seen),
-            losses: Losses {
-                replacement_characters: seen.replacement_characters.into(),
-                private_use_characters: seen.private_use_characters.into(),
-                truncated_documents: seen.truncated,
-            },
-            malformed: Malformed {
-                spots: seen.malformed,
-                documents: seen.malformed_documents,
-                examples: seen
-                    .malformed_examples
-                    .iter()
-                    .map(|((_, id, _), example)| MalformedRow {
-                        id,
-                        byte_offset: example.byte_offset,
-                        hex: &example.hex,
-                    })
-                    .collect(),
-            },
-            repairs: repairs(seen),
-            changes: seen
-                .changes
-                .iter()
-                .map(|(stage, changes)| Change {
-                    stage,
-                    documents: changes.documents,
-                    edits: changes.edits,
-                    characters: changes.characters,
-                })
-                .collect(),
-            conversions: conversions(seen),
-            dropped: counts
-                .dropped_by
-                .iter()
-                .map(|(by, &documents)| {
-                    let (stage, reason) = by.split_once(": ").unwrap_or(("", by));
-                    Dropped { stage, reason, documents }
-                })
-                .collect(),
-            quarantined: Quarantined {
-                documents: counts.quarantined,
-                by_stage: counts
-                    .quarantined_by
-                    .iter()
-                    .map(|(stage, &documents)| QuarantinedBy { stage, documents })
-                    .collect(),
-                listed: run.failures,
-            },
-            keywords: run
-                .keywords
-                .iter()
-                .take(options.keywords as usize)
-                .enumerate()
-                .map(|(i, keyword)| KeywordRow {
-                    rank: i + 1,
-                    word: &keyword.word,
-                    weight: keyword.weight,
-                    count: keyword.count,
-                    documents: keyword.documents,
-                })
-                .collect(),
-        }
-    }
-}
-
-/// Returns the encodings, the most frequent first.
-fn encodings(seen: &Seen) -> Vec<EncodingRow<'_>> {
-    let mut rows: Vec<_> = seen
-        .encodings
-        .iter()
-        .map(|(name, encoding)| EncodingRow {
-            name,
-            documents: encoding.documents,
-            mean_confidence: mean_confidence(encoding),
-            methods: encoding
-                .methods
-                .iter()
-                .map(|(&method, &documents)| Method { method, documents })
-                .collect(),
-        })
-        .collect();
-    rows.sort_by_key(|row| Reverse(row.documents));
-    rows
-}
-
-/// Returns what documents say of their encoding, the most frequent mistake first.
-fn declared(seen: &Seen) -> Declared<'_> {
-    let mut wrong: Vec<_> = seen
-        .declared
-        .wrong
-        .iter()
-        .map(|((declared, found), &documents)| DeclaredRow { declared, found, documents })
-        .collect();
-    wrong.sort_by_key(|row| Reverse(row.documents));
-    Declared { right: seen.declared.right, wrong }
-}
-
-fn mean_confidence(encoding: &EncodingSeen) -> f64 {
-    let millionths = encoding.confidence_millionths.checked_div(encoding.documents);
-    millionths.unwrap_or(0) as f64 / 1e6
-}
-
-/// Returns the repairs by kind, the most frequent first.
-fn repairs(seen: &Seen) -> Repairs<'_> {
-    let mut kinds: Vec<_> = seen
-        .repairs
-        .iter()
-        .map(|(&kind, repairs)| RepairKind {
-            kind,
-            spots: repairs.spots,
-            flagged: repairs.flagged,
-            examples: repairs
-                .examples
-                .iter()
-                .map(|((_, id, _), example)| RepairRow {
-                    id,
-                    left: &example.left,
-                    before: &example.before,
-                    after: &example.after,
-                    right: &example.right,
-                    detail: &example.detail,
-                })
-                .collect(),
-        })
-        .collect();
-    kinds.sort_by_key(|kind| Reverse(kind.spots));
-    Repairs {
-        spots: kinds.iter().map(|kind| kind.spots).sum(),
-        documents: seen.repaired_documents,
-        kinds,
-    }
-}
-
-/// Returns what was converted, with the most frequent replacements first, equal ones by code point.
-fn conversions(seen: &Seen) -> Conversions<'_> {
-    let mut replacements: Vec<_> = seen
-        .replacements
-        .iter()
-        .map(|((before, after), &count)| Replacement { before, after, count })
-        .collect();
-    replacements.sort_by_key(|row| (Reverse(row.count), row.before, row.after));
-    replacements.truncate(REPLACEMENTS);
-    let changes = seen.conversions();
-    Conversions {
-        documents: changes.map_or(0, |changes| changes.documents),
-        edits: changes.map_or(0, |changes| changes.edits),
-        characters: changes.map_or(0, |changes| changes.characters),
-        replacements,
-    }
-}
+/// How many lines of the concordance are in the page without scripts.
+const STATIC_LINES: usize = 20;
 
 /// What the template is given.
 #[derive(Serialize)]
 struct Page<'a> {
     s: &'a Summary<'a>,
     language: Language,
-    distinct_limit: u64,
+    sections: Sections,
     account: [Account; 3],
-    flow: Vec<Step>,
+    flow: Vec<Step<'a>>,
     keywords: Vec<PageKeyword<'a>>,
     keywords_total: u64,
+    words_total: u64,
+    collocations_total: u64,
+    keyness_total: u64,
+    new_words_total: u64,
+    longest: u64,
+    most_frequent: u64,
     documents: Vec<PageDocument<'a>>,
     documents_rest: u64,
+    documents_with_text: u64,
+    has_time: bool,
+    has_groups: bool,
+    kwic: PageKwic<'a>,
     failures: &'a [Failure],
+    original_script: bool,
+    data: Value,
+    nonce: String,
     css: Value,
     js: Value,
+    d3: Value,
     wordcloud: Value,
+}
+
+/// Which sections the page has.
+#[derive(Serialize)]
+struct Sections {
+    overview: bool,
+    quality: bool,
+    language: bool,
+    documents: bool,
 }
 
 /// One part of the bar that accounts for every document.
@@ -403,8 +77,8 @@ struct Account {
 
 /// A stage of the run, with what it did.
 #[derive(Serialize)]
-struct Step {
-    stage: &'static str,
+struct Step<'a> {
+    stage: &'a str,
     notes: Vec<Note>,
 }
 
@@ -428,34 +102,96 @@ struct PageKeyword<'a> {
     documents: u64,
 }
 
-/// A document as the page shows it.
+/// A document as the list shows it.
 #[derive(Serialize)]
 struct PageDocument<'a> {
     id: &'a str,
-    source: &'a str,
-    encoding: Option<PageEncoding<'a>>,
+    encoding: Option<&'a str>,
+    confidence: String,
     malformed: u64,
     repairs: u64,
     flagged: u64,
     edits: u64,
     characters: u64,
     words: Option<u64>,
-    shown_characters: u64,
-    keywords: Vec<PageChip<'a>>,
-    html: Value,
+    before: &'static str,
+    after: &'static str,
+    time: Option<String>,
+    group: Option<&'a str>,
+    keywords: Vec<&'a str>,
+    /// Whether the page has its text.
+    has_text: bool,
 }
 
+/// A concordance of one word, for readers without scripts.
 #[derive(Serialize)]
-struct PageEncoding<'a> {
-    name: &'a str,
-    method: &'static str,
-    confidence: String,
-}
-
-#[derive(Serialize)]
-struct PageChip<'a> {
+struct PageKwic<'a> {
     word: &'a str,
-    count: u32,
+    lines: Vec<KwicLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct KwicLine<'a> {
+    left: &'a str,
+    right: &'a str,
+    id: &'a str,
+}
+
+/// What the scripts of the page are given.
+#[derive(Serialize)]
+struct Data<'a> {
+    documents: Vec<DataDocument<'a>>,
+    network: DataNetwork<'a>,
+    map: DataMap<'a>,
+    trends: Option<DataTrends<'a>>,
+    kwic: DataKwic<'a>,
+}
+
+#[derive(Serialize)]
+struct DataDocument<'a> {
+    id: &'a str,
+    source: &'a str,
+    encoding: Option<&'a str>,
+    method: Option<&'a str>,
+    confidence: String,
+    malformed: u64,
+    repairs: u64,
+    flagged: u64,
+    edits: u64,
+    characters: u64,
+    words: Option<u64>,
+    before: usize,
+    after: usize,
+    time: Option<String>,
+    group: Option<&'a str>,
+    keywords: &'a [(smol_str::SmolStr, u32)],
+    #[serde(flatten)]
+    text: &'a ShownText,
+}
+
+#[derive(Serialize)]
+struct DataNetwork<'a> {
+    nodes: Vec<(&'a str, u64)>,
+    edges: Vec<(usize, usize, u64)>,
+}
+
+#[derive(Serialize)]
+struct DataMap<'a> {
+    nodes: Vec<(&'a str, u64, Option<&'a str>)>,
+    edges: Vec<(usize, usize, f64)>,
+}
+
+#[derive(Serialize)]
+struct DataTrends<'a> {
+    periods: &'a [Period],
+    keywords: &'a [TrendRow<'a>],
+}
+
+#[derive(Serialize)]
+struct DataKwic<'a> {
+    word: &'a str,
+    context: u32,
+    lines: u32,
 }
 
 /// Makes `report.html`.
@@ -466,37 +202,71 @@ pub(super) fn html(
     options: &Report,
     summary: &Summary<'_>,
     seen: &Seen,
-    run: &Run<'_>,
+    run: &Run,
 ) -> Result<String, FinishError> {
-    let counts = run.counts;
-    let on_page: Vec<&str> = summary.keywords.iter().map(|keyword| keyword.word).collect();
-    let documents: Vec<_> =
-        seen.shown.iter().map(|((_, id, _), shown)| page_document(id, shown, &on_page)).collect();
+    let counts = &run.counts;
     let account = [
         Account { class: "kept", documents: counts.kept },
         Account { class: "dropped", documents: counts.dropped },
         Account { class: "quarantined", documents: counts.quarantined },
     ];
+    let has = |section| options.sections.contains(&section);
+    let word = opening_word(options, summary, seen);
+    let (texts, n_texts) = if has(Section::Documents) || has(Section::Language) {
+        texts(seen)?
+    } else {
+        ("[]".to_owned(), 0)
+    };
+    let data = data(options, summary, word, &texts)?;
+    let documents: Vec<_> = seen
+        .listed
+        .iter()
+        .enumerate()
+        .map(|(i, ((_, _, id, _), listed))| page_document(id, listed, i < n_texts))
+        .collect();
     let page = Page {
         s: summary,
         language: options.language,
-        distinct_limit: DISTINCT_WORDS as u64,
+        sections: Sections {
+            overview: has(Section::Overview),
+            quality: has(Section::Quality),
+            language: has(Section::Language),
+            documents: has(Section::Documents),
+        },
         account,
         flow: flow(summary, seen, run),
         keywords: page_keywords(summary),
         keywords_total: run.keywords.len() as u64,
+        words_total: summary.words.counted,
+        collocations_total: run.collocations.len() as u64,
+        keyness_total: run.keyness.len() as u64,
+        new_words_total: run.new_words.len() as u64,
+        longest: summary.text.lengths.iter().map(|row| row.documents).max().unwrap_or(0),
+        most_frequent: summary.words.listed.first().map_or(0, |row| row.count),
         documents_rest: counts.kept.saturating_sub(documents.len() as u64),
+        documents_with_text: n_texts as u64,
         documents,
+        has_time: !options.time.is_empty(),
+        has_groups: !options.group_by.is_empty(),
+        kwic: PageKwic { word, lines: kwic(options, seen, word) },
         failures: &run.failures[..run.failures.len().min(FAILURES)],
+        original_script: options.show_original_script,
+        // No script of a document can know it: it is a digest of the whole page's data.
+        nonce: blake3::hash(format!("{}{data}", serde_json::to_string(summary)?).as_bytes())
+            .to_hex()[..32]
+            .to_owned(),
+        data: Value::from_safe_string(data),
         css: Value::from_safe_string(include_str!("page.css").trim_end().to_owned()),
         js: Value::from_safe_string(include_str!("page.js").trim_end().to_owned()),
-        wordcloud: Value::from_safe_string(WORDCLOUD.trim_end().to_owned()),
+        d3: Value::from_safe_string(include_str!("vendor/d3.js").trim_end().to_owned()),
+        wordcloud: Value::from_safe_string(
+            include_str!("vendor/wordcloud2.js").trim_end().to_owned(),
+        ),
     };
     Ok(TEMPLATES.get_template(PAGE)?.render(Value::from(Serde(&page)))?)
 }
 
 const PAGE: &str = "page.html";
-const WORDCLOUD: &str = include_str!("vendor/wordcloud2.js");
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
@@ -506,12 +276,24 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates.add_filter("noun", noun);
     templates.add_filter("size", human::size);
     templates.add_filter("percent", percent);
+    templates.add_filter("decimals", |number: f64, n: usize| format!("{number:.n$}"));
     templates.add_filter("damage", damage);
+    templates.add_filter("script", script);
     templates
         .add_template(PAGE, include_str!("page.html"))
         .expect("the template of the page is well-formed");
     templates
 });
+
+/// Returns the name of a script, in English and in Chinese.
+fn script(name: &str) -> (&'static str, &'static str) {
+    match name {
+        "simplified" => ("simplified", "简体"),
+        "traditional" => ("traditional", "繁体"),
+        "mixed" => ("both in one", "繁简混用"),
+        _ => ("neither", "无从判断"),
+    }
+}
 
 /// Returns what a kind of repair is about, in English and in Chinese; nothing for a kind of others.
 fn damage(kind: &str) -> (&'static str, &'static str) {
@@ -533,32 +315,172 @@ fn damage(kind: &str) -> (&'static str, &'static str) {
     }
 }
 
-fn page_document<'a>(id: &'a str, shown: &'a Shown, corpus: &[&str]) -> PageDocument<'a> {
-    let words =
-        Words::new(shown.keywords.iter().map(|(word, _)| word.as_str()), corpus.iter().copied());
+/// Returns the word that the concordance opens with: that of the options, or the best keyword of the
+/// corpus, or the most frequent word of two characters.
+fn opening_word<'a>(options: &'a Report, summary: &Summary<'a>, seen: &Seen) -> &'a str {
+    if !options.kwic.word.is_empty() {
+        return &options.kwic.word;
+    }
+    let is_there = |word: &&str| seen.shown.values().any(|shown| shown.text.contains(word));
+    let keyword = summary.keywords.iter().map(|row| row.word).find(is_there);
+    keyword
+        .or_else(|| {
+            let mut words = summary.words.listed.iter().map(|row| row.word);
+            words.find(|word| word.chars().count() >= 2)
+        })
+        .unwrap_or("")
+}
+
+/// Returns the first places of a word in the shown texts.
+fn kwic<'a>(options: &Report, seen: &'a Seen, word: &str) -> Vec<KwicLine<'a>> {
+    if word.is_empty() {
+        return Vec::new();
+    }
+    let context = options.kwic.context as usize;
+    let mut lines = Vec::new();
+    for ((_, _, id, _), shown) in &seen.shown {
+        for (at, _) in shown.text.match_indices(word) {
+            if lines.len() == STATIC_LINES {
+                return lines;
+            }
+            let (left, right) = (&shown.text[..at], &shown.text[at + word.len()..]);
+            let start = left.char_indices().rev().nth(context - 1).map_or(0, |(i, _)| i);
+            let end = right.char_indices().nth(context).map_or(right.len(), |(i, _)| i);
+            lines.push(KwicLine {
+                left: left[start..].rsplit('\n').next().unwrap_or_default(),
+                right: right[..end].split('\n').next().unwrap_or_default(),
+                id,
+            });
+        }
+    }
+    lines
+}
+
+/// Writes the documents that have a text in the page, the heaviest first, as far as there is room, and
+/// returns how many they are.
+fn texts(seen: &Seen) -> Result<(String, usize), FinishError> {
+    let mut json = String::from("[");
+    let mut n = 0;
+    // Whatever is shown is listed, and in the same order.
+    for ((place, listed), text) in seen.listed.iter().zip(seen.shown.values()) {
+        let document = serde_json::to_string(&data_document(&place.2, listed, text))?;
+        if json.len() + document.len() > TEXT_BYTES {
+            break;
+        }
+        if n > 0 {
+            json.push(',');
+        }
+        json.push_str(&document);
+        n += 1;
+    }
+    json.push(']');
+    Ok((json, n))
+}
+
+fn data_document<'a>(id: &'a str, listed: &'a Listed, text: &'a ShownText) -> DataDocument<'a> {
+    let encoding = listed.encoding.as_ref();
+    DataDocument {
+        id,
+        source: if listed.source.is_empty() { id } else { &listed.source },
+        encoding: encoding.map(|encoding| encoding.name.as_str()),
+        method: encoding.map(|encoding| encoding.method.as_str()),
+        confidence: confidence(listed),
+        malformed: listed.malformed,
+        repairs: listed.repairs,
+        flagged: listed.flagged,
+        edits: listed.edits,
+        characters: listed.characters,
+        words: listed.words,
+        before: listed.scripts.0,
+        after: listed.scripts.1,
+        time: listed.time.map(written),
+        group: listed.group.as_deref(),
+        keywords: &listed.keywords,
+        text,
+    }
+}
+
+/// Writes what the scripts are given as JSON that can stand in a page.
+fn data(
+    options: &Report,
+    summary: &Summary<'_>,
+    word: &str,
+    texts: &str,
+) -> Result<String, FinishError> {
+    let places: std::collections::HashMap<&str, usize> =
+        summary.network.nodes.iter().zip(0..).map(|(node, i)| (node.word, i)).collect();
+    let place = |word: &str| places.get(word).copied().unwrap_or(0);
+    let data = Data {
+        documents: Vec::new(),
+        network: DataNetwork {
+            nodes: summary.network.nodes.iter().map(|row| (row.word, row.documents)).collect(),
+            edges: summary
+                .network
+                .edges
+                .iter()
+                .map(|row| (place(row.first), place(row.second), row.documents))
+                .collect(),
+        },
+        map: DataMap {
+            nodes: summary
+                .similarity
+                .documents
+                .iter()
+                .map(|row| (row.id, row.characters, row.group))
+                .collect(),
+            edges: summary
+                .similarity
+                .pairs
+                .iter()
+                .map(|row| (row.places.0, row.places.1, row.likeness))
+                .collect(),
+        },
+        trends: summary
+            .trends
+            .as_ref()
+            .map(|trends| DataTrends { periods: &trends.periods, keywords: &trends.keywords }),
+        kwic: DataKwic { word, context: options.kwic.context, lines: options.kwic.lines },
+    };
+    let json = serde_json::to_string(&data)?;
+    // The texts are written already, as their room was counted.
+    let json = json.replacen("\"documents\":[]", &format!("\"documents\":{texts}"), 1);
+    Ok(embedded(&json))
+}
+
+/// Escapes JSON so that nothing in it can end a script or begin a comment or a tag.
+fn embedded(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+fn page_document<'a>(id: &'a str, listed: &'a Listed, has_text: bool) -> PageDocument<'a> {
     PageDocument {
         id,
-        source: &shown.source,
-        encoding: shown.encoding.as_ref().map(|encoding| PageEncoding {
-            name: &encoding.name,
-            method: encoding.method,
-            confidence: percent(encoding.confidence_millionths as f64 / 1e6),
-        }),
-        malformed: shown.malformed,
-        repairs: shown.repairs,
-        flagged: shown.flagged,
-        edits: shown.edits,
-        characters: shown.characters,
-        words: shown.words,
-        shown_characters: shown.text_characters,
-        keywords: shown
+        encoding: listed.encoding.as_ref().map(|encoding| encoding.name.as_str()),
+        confidence: confidence(listed),
+        malformed: listed.malformed,
+        repairs: listed.repairs,
+        flagged: listed.flagged,
+        edits: listed.edits,
+        characters: listed.characters,
+        words: listed.words,
+        before: SCRIPTS[listed.scripts.0.min(3)],
+        after: SCRIPTS[listed.scripts.1.min(3)],
+        time: listed.time.map(written),
+        group: listed.group.as_deref(),
+        keywords: listed
             .keywords
             .iter()
-            .map(|(word, count)| PageChip { word, count: *count })
+            .take(LISTED_KEYWORDS)
+            .map(|(word, _)| word.as_str())
             .collect(),
-        // The one place that hands over HTML: `to_html` escapes.
-        html: Value::from_safe_string(to_html(&shown.text, shown.tokens.as_deref(), &words)),
+        has_text,
     }
+}
+
+fn confidence(listed: &Listed) -> String {
+    let encoding = listed.encoding.as_ref();
+    encoding
+        .map_or_else(String::new, |encoding| percent(encoding.confidence_millionths as f64 / 1e6))
 }
 
 fn page_keywords<'a>(summary: &Summary<'a>) -> Vec<PageKeyword<'a>> {
@@ -588,10 +510,11 @@ fn page_keywords<'a>(summary: &Summary<'a>) -> Vec<PageKeyword<'a>> {
 }
 
 /// Tells of each stage what it did, as far as the documents and the counts know.
-fn flow(summary: &Summary<'_>, seen: &Seen, run: &Run<'_>) -> Vec<Step> {
+fn flow<'a>(summary: &Summary<'_>, seen: &Seen, run: &'a Run) -> Vec<Step<'a>> {
     run.stages
         .iter()
-        .map(|&stage| {
+        .map(|stage| {
+            let stage = stage.as_str();
             let mut notes = Vec::new();
             let mut note = |en: String, zh: String| notes.push(Note { en, zh });
             if let Some(changes) = seen.changes.get(stage) {
@@ -633,29 +556,6 @@ fn flow(summary: &Summary<'_>, seen: &Seen, run: &Run<'_>) -> Vec<Step> {
             Step { stage, notes }
         })
         .collect()
-}
-
-/// Makes `keywords.csv`: rank, word, weight, count, documents.
-///
-/// # Errors
-/// If a row can't be written, which memory never refuses.
-pub(super) fn csv(keywords: &[CorpusKeyword], bom: bool) -> Result<Vec<u8>, FinishError> {
-    let mut bytes = Vec::new();
-    if bom {
-        bytes.extend_from_slice("\u{feff}".as_bytes());
-    }
-    let mut csv = csv::Writer::from_writer(bytes);
-    csv.write_record(["rank", "word", "weight", "count", "documents"])?;
-    for (i, keyword) in keywords.iter().enumerate() {
-        csv.write_record([
-            (i + 1).to_string().as_str(),
-            &keyword.word,
-            &keyword.weight.to_string(),
-            &keyword.count.to_string(),
-            &keyword.documents.to_string(),
-        ])?;
-    }
-    Ok(csv.into_inner()?)
 }
 
 /// Writes `document` for one and `documents` for any other number.
