@@ -241,7 +241,7 @@ impl Ranker {
         let met = (0..).zip(&all.all).filter(|(_, tally)| tally.count > 0);
         let weight = |id: u32, tally: &Tally| match &self.singles {
             Some(singles) => tfidf::weight(tally.count, singles.idf.of(words.word(id)), total),
-            None => tally.share_millionths as f64 * 1e-6,
+            None => tally.share_millionths as f64 / 1e6,
         };
         let mut weights: Weighted =
             met.map(|(id, tally)| Ranked::new(id, weight(id, tally))).collect();

@@ -37,7 +37,7 @@ pub struct Keywords {
     /// `[2, 12]` for `phrase`, to which a word of Latin letters counts four at most, and 2 and more
     /// for the other methods, as in jieba.
     pub chars: Option<[u32; 2]>,
-    /// Which words don't count: `builtin`, the project's Chinese list with jieba's English one;
+    /// Which words don't count: `builtin`, the project's Chinese and English lists;
     /// `jieba`, the English one alone; `none`; or the path of a text file in UTF-8 of words separated
     /// by white space or line breaks, in which lines that start with `#` are comments. Letters match
     /// in either case. By default `builtin` for `phrase` and `jieba` for the others.
@@ -204,7 +204,7 @@ pub enum Unit {
 #[serde(from = "PathBuf", into = "PathBuf")]
 #[schemars(with = "String")]
 pub enum StopWordsFrom {
-    /// The project's Chinese list, and jieba's English one.
+    /// The project's Chinese and English lists.
     Builtin,
     /// jieba's English list.
     Jieba,

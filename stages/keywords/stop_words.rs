@@ -10,6 +10,18 @@ use super::filter::is_common_han;
 const ENGLISH: &str = "the of is and to in that we for an are by be as on with can if from which \
                        you it this then at have all not one has or";
 
+/// Articles, pronouns, prepositions, conjunctions and auxiliaries of English that jieba's list lacks.
+const MORE_ENGLISH: &str = "a about above after again against also although am among any around because \
+                            been before being below between both but cannot could did do does doing done \
+                            down during each either else etc even ever every few further had he her here \
+                            hers herself him himself his how however i into its itself just may me might \
+                            more most much must my myself neither no nor now off often once only other \
+                            others our ours ourselves out over own per same shall she should since so \
+                            some still such than their theirs them themselves there therefore these they \
+                            those though through thus till too toward towards under until up upon us very \
+                            via was were what when where whether while who whom whose why will within \
+                            without would yet your yours yourself yourselves";
+
 /// The project's own list: particles, pronouns, conjunctions, numerals with their measure and so on.
 const CHINESE: &str = include_str!("stop_words_zh.txt");
 
@@ -28,6 +40,7 @@ impl StopWords {
     /// Adds the built-in lists.
     pub fn add_built_in(&mut self) {
         self.add_english();
+        self.add_lines(MORE_ENGLISH);
         self.add_lines(CHINESE);
     }
 
