@@ -123,8 +123,8 @@ struct Tallies {
     /// Those of many, a row for each number.
     all: Vec<Tally>,
     language: language::Seen,
-    /// Number of documents, and of those that have each word, where they are saved.
     n_documents: u64,
+    /// Number of documents that have each word, where that is saved.
     documents_with: FxHashMap<u32, u64>,
 }
 
@@ -241,7 +241,7 @@ impl Ranker {
         let met = (0..).zip(&all.all).filter(|(_, tally)| tally.count > 0);
         let weight = |id: u32, tally: &Tally| match &self.singles {
             Some(singles) => tfidf::weight(tally.count, singles.idf.of(words.word(id)), total),
-            None => tally.share_millionths as f64 / 1e6,
+            None => tally.share_millionths as f64 / (1e6 * all.n_documents.max(1) as f64),
         };
         let mut weights: Weighted =
             met.map(|(id, tally)| Ranked::new(id, weight(id, tally))).collect();
@@ -304,12 +304,11 @@ impl CorpusStage for Ranker {
     }
 
     fn observe(&self, doc: &Document, scratch: &mut Scratch) -> Tallies {
-        let mut seen = Tallies::default();
+        let mut seen = Tallies { n_documents: 1, ..Tallies::default() };
         if self.corpus_top > 0 {
             seen.few = self.tally(doc, scratch);
         }
         if self.save_idf.is_some() {
-            seen.n_documents = 1;
             seen.documents_with =
                 self.words_to_save(doc, scratch).into_iter().map(|id| (id, 1)).collect();
         }

@@ -62,7 +62,7 @@ pub struct Keywords {
     /// it get the median; or `none`, for all alike. By default `corpus` for
     /// `phrase` and `builtin` for the others.
     pub idf: Option<IdfFrom>,
-    /// Name of a result in the output folder to write the corpus's own table to, in jieba's format,
+    /// Name of a result in the output folder, such as `idf.txt`, to write the corpus's own table to, in jieba's format,
     /// for a later run with `idf: FILE`. Needs `idf: corpus`.
     pub save_idf: Option<PathBuf>,
     /// Where the title of a document is, whose words weigh more: its `first_line`, where that is

@@ -161,9 +161,12 @@ impl Keywords {
         }
         if let Some(name) = &self.save_idf {
             let is_plain = name.components().all(|part| matches!(part, Component::Normal(_)));
-            if !is_plain || name.as_os_str().is_empty() {
-                let message = format!("`{}` is no name for a result", name.display());
-                let help = "name a file, such as `idf.txt`; it is put into the output folder";
+            // No other result ends so, and none may be written twice.
+            let is_text = name.extension().is_some_and(|ending| ending == "txt");
+            if !is_plain || !is_text {
+                let message = format!("`{}` is no name for a table of words", name.display());
+                let help = "name a file that ends in `.txt`, such as `idf.txt`; it is put into the \
+                            output folder";
                 errors.push(ConfigError::option("save_idf", message).with_help(help));
             }
         }

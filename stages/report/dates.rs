@@ -38,8 +38,10 @@ fn of_text(text: &str) -> Option<Month> {
     let is_packed = rest.len() == text.len() - n && !rest.is_empty();
     match digits(rest, 2) {
         Some((month @ 1..=12, n)) if !is_packed || n == 2 => Some(year * 100 + month),
-        _ if is_packed => None,
-        _ => Some(year * 100),
+        // `2024-13-40` is no date at all.
+        Some(_) => None,
+        None if is_packed => None,
+        None => Some(year * 100),
     }
 }
 
@@ -90,6 +92,7 @@ mod tests {
         check(json!(1_709_251_199_000_i64), Some(202_402));
         check(json!("03/01/2024"), None);
         check(json!("20249999"), None);
+        check(json!("2024-13-40"), None);
         check(json!(null), None);
         check(json!(7), None);
     }
