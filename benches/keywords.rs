@@ -22,6 +22,13 @@ const DOCUMENT_BYTES: usize = 4_500;
 /// Number of documents.
 const N_DOCUMENTS: usize = 200;
 
+/// Name of each method, with the options of `segment` that it needs and its own.
+const METHODS: [(&str, &str, &str); 3] = [
+    ("tfidf", "{}", "{method: tfidf}"),
+    ("textrank", "{pos: true}", "{method: textrank}"),
+    ("phrase", "{}", "{idf: builtin}"),
+];
+
 /// Keywords of a document.
 const TOP: usize = 20;
 
@@ -75,11 +82,7 @@ fn keywords(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("with segmentation");
     group.throughput(Throughput::Bytes(n_bytes));
-    for (name, segment, options) in [
-        ("tfidf", "{}", "{method: tfidf}"),
-        ("textrank", "{pos: true}", "{method: textrank}"),
-        ("phrase", "{}", "{idf: builtin}"),
-    ] {
+    for (name, segment, options) in METHODS {
         let stages = stages(segment, options);
         group.bench_function(name, |bench| {
             let mut worker = Worker::new(&stages);
@@ -106,11 +109,7 @@ fn keywords(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("the stage alone");
     group.throughput(Throughput::Bytes(n_bytes));
-    for (name, segment, options) in [
-        ("tfidf", "{}", "{method: tfidf}"),
-        ("textrank", "{pos: true}", "{method: textrank}"),
-        ("phrase", "{}", "{idf: builtin}"),
-    ] {
+    for (name, segment, options) in METHODS {
         let stages = stages(segment, options);
         let mut worker = Worker::new(&stages);
         let mut docs = documents(&texts);

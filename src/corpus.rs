@@ -127,14 +127,14 @@ pub struct Keyness {
     pub log_ratio: f64,
 }
 
-/// Two words that occur near each other more often than by chance.
+/// Two words that stand side by side more often than by chance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Collocation {
     /// The word that comes first.
     pub first: String,
     /// The word that comes second.
     pub second: String,
-    /// How often the second follows the first, within the window of the stage that counts.
+    /// How often the second follows the first.
     pub count: u64,
     /// How often the first occurs.
     pub first_count: u64,
@@ -156,7 +156,7 @@ pub struct NewWord {
     pub count: u64,
     /// How many kept documents it occurs in.
     pub documents: u64,
-    /// Least pointwise mutual information, in bits, of two parts of it: how firmly it holds together.
+    /// Pointwise mutual information of its characters, in bits a joint: how firmly it holds together.
     pub cohesion: f64,
     /// Entropy of what stands on either side, in bits, the lesser of the two: how freely it is used.
     pub freedom: f64,

@@ -156,8 +156,19 @@ impl Tallies {
 }
 
 impl Ranker {
-    /// Multiplies by the user's factors, then keeps the best in their order; `word` is that with a
-    /// number, and `tie` tells the order of equal weights.
+    /// Multiplies weights by the user's factors; `word` is that with a number.
+    fn apply_boost<W: AsRef<str>>(&self, weights: &mut Weighted, word: impl Fn(u32) -> W) {
+        if self.boost.is_empty() {
+            return;
+        }
+        for ranked in weights {
+            let factor = self.boost.get(word(ranked.id).as_ref());
+            ranked.weight *= factor.copied().unwrap_or(1.0);
+        }
+    }
+
+    /// Keeps the best in their order; `word` is that with a number, and `tie` tells the order of equal
+    /// weights.
     fn choose<W: AsRef<str>>(
         &self,
         weights: &mut Weighted,
@@ -167,12 +178,6 @@ impl Ranker {
     ) {
         if !self.drop.is_empty() {
             weights.retain(|ranked| !self.drop.contains(word(ranked.id).as_ref()));
-        }
-        if !self.boost.is_empty() {
-            for ranked in weights.iter_mut() {
-                let factor = self.boost.get(word(ranked.id).as_ref());
-                ranked.weight *= factor.copied().unwrap_or(1.0);
-            }
         }
         if self.overlap == Overlap::Keep {
             return keep_best(weights, tie, top);
@@ -205,6 +210,7 @@ impl Ranker {
         match &self.singles {
             Some(singles) => {
                 let found = singles.weigh(doc, scratch, &mut weights);
+                self.apply_boost(&mut weights, |id| found.word(id, text));
                 self.choose(&mut weights, |id| found.word(id, text), first_wins, self.top);
                 let keyword = |ranked: &Ranked| {
                     let (id, word) = (ranked.id, found.word(ranked.id, text));
@@ -219,6 +225,7 @@ impl Ranker {
             }
             None => {
                 let found = self.phrases.weigh(doc, scratch, &mut weights);
+                self.apply_boost(&mut weights, |id| found.word(id, text));
                 self.choose(&mut weights, |id| found.word(id, text), first_wins, self.top);
                 let keyword = |ranked: &Ranked| {
                     let (id, word) = (ranked.id, found.word(ranked.id, text));
@@ -245,6 +252,10 @@ impl Ranker {
         };
         let mut weights: Weighted =
             met.map(|(id, tally)| Ranked::new(id, weight(id, tally))).collect();
+        if self.singles.is_some() {
+            // The weights of phrases are those of the documents, with the factors in them.
+            self.apply_boost(&mut weights, |id| words.word(id));
+        }
         // Numbers are given by chance.
         let by_word = |a: &Ranked, b: &Ranked| words.word(a.id).cmp(words.word(b.id));
         self.choose(&mut weights, |id| words.word(id), by_word, self.corpus_top);

@@ -265,6 +265,22 @@ fn the_corpus_counts_words_and_documents() {
 }
 
 #[test]
+fn a_boost_counts_once_in_the_corpus() {
+    let boost = BTreeMap::from([("职工".to_owned(), 3.0)]);
+    let ranker = ranker(Keywords { boost, idf: Some(IdfFrom::Builtin), ..Keywords::default() });
+    let mut doc = plain("工会 ， 职工 ， 党建 。 工会");
+    let mut scratch = Scratch::default();
+    ranker.process(&mut doc, &mut scratch).unwrap();
+    let all = fold(&ranker, std::slice::from_ref(&doc));
+    let best = doc.keywords[0].weight;
+    assert_eq!(all.len(), doc.keywords.len());
+    for (all, own) in all.iter().zip(&doc.keywords) {
+        assert_eq!(all.word, own.word);
+        assert!((all.weight - own.weight / best).abs() < 1e-5, "{all:?} {own:?}");
+    }
+}
+
+#[test]
 fn a_corpus_without_keywords_counts_nothing() {
     let off = ranker(Keywords { corpus_top: 0, ..content() });
     assert!(off.observe(&plain("工会"), &mut Scratch::default()).few.is_empty());

@@ -1,4 +1,7 @@
 //! What is known of a run beside its documents, as it is stored, and of several runs together.
+//!
+//! The rows look like those of `hanmill::corpus`, and are types of their own: a file that was stored
+//! has to be read by later versions, and holds only numbers that JSON can write.
 
 use std::collections::BTreeMap;
 
