@@ -209,7 +209,7 @@ pub trait Stage: Send + Sync {
 /// Folds every kept document into one result: observe, merge, finish.
 pub trait CorpusStage: Send + Sync {
     /// What is known of some of the documents. The default is what is known of none.
-    type Partial: Default + Send + 'static;
+    type Partial: Default + Serialize + DeserializeOwned + Send + 'static;
 
     /// Works on `doc` in place, at the stage's turn in the chain. By default leaves it as it is.
     ///
@@ -228,6 +228,23 @@ pub trait CorpusStage: Send + Sync {
 
     /// Adds `from` to `into`, in any order with the same result.
     fn merge(&self, into: &mut Self::Partial, from: Self::Partial);
+
+    /// Writes down what is known of some documents, so that another run of the same pipeline can
+    /// [`restore`](Self::restore) it: one that goes on where this one stopped, or that merges several.
+    ///
+    /// # Errors
+    /// If it can't be written down.
+    fn store(&self, partial: &Self::Partial) -> Result<Vec<u8>, FinishError> {
+        pack(partial)
+    }
+
+    /// Reads what [`store`](Self::store) has written.
+    ///
+    /// # Errors
+    /// If that is damaged, or was written by another version.
+    fn restore(&self, bytes: &[u8]) -> Result<Self::Partial, FinishError> {
+        unpack(bytes)
+    }
 
     /// Tells whether all that `finish` does is to leave something in [`Corpus`] for stages behind this one.
     ///
@@ -265,6 +282,16 @@ pub trait DynCorpusStage: Send + Sync {
     fn observe(&self, doc: &Document, scratch: &mut Scratch) -> Box<dyn Any + Send>;
     /// See [`CorpusStage::merge`].
     fn merge(&self, into: &mut (dyn Any + Send), from: Box<dyn Any + Send>);
+    /// See [`CorpusStage::store`].
+    ///
+    /// # Errors
+    /// As the stage says.
+    fn store(&self, partial: &(dyn Any + Send)) -> Result<Vec<u8>, FinishError>;
+    /// See [`CorpusStage::restore`].
+    ///
+    /// # Errors
+    /// As the stage says.
+    fn restore(&self, bytes: &[u8]) -> Result<Box<dyn Any + Send>, FinishError>;
     /// See [`CorpusStage::only_prepares`].
     fn only_prepares(&self) -> bool;
     /// See [`CorpusStage::survey`].
@@ -294,6 +321,15 @@ impl<S: CorpusStage> DynCorpusStage for S {
         CorpusStage::merge(self, into, own::<S::Partial>(from));
     }
 
+    fn store(&self, partial: &(dyn Any + Send)) -> Result<Vec<u8>, FinishError> {
+        let partial = partial.downcast_ref().expect("a stage stores its own partials");
+        CorpusStage::store(self, partial)
+    }
+
+    fn restore(&self, bytes: &[u8]) -> Result<Box<dyn Any + Send>, FinishError> {
+        Ok(Box::new(CorpusStage::restore(self, bytes)?))
+    }
+
     fn only_prepares(&self) -> bool {
         CorpusStage::only_prepares(self)
     }
@@ -311,11 +347,16 @@ impl<S: CorpusStage> DynCorpusStage for S {
 /// on the first, such as in how many of them a phrase occurs.
 ///
 /// A run shows it the documents as the stages ahead have left them: all of them, or of a corpus of
-/// more than 128 MiB one out of so many. A stage that works on a single document, as in
+/// more than 128 MiB one out of so many, unless it [wants all](Survey::wants_all). A stage that works on a single document, as in
 /// `hanmill pipe`, was shown none.
 pub trait Survey: Send + Sync {
     /// What is known of some of the documents. The default is what is known of none.
-    type Partial: Default + Send + 'static;
+    type Partial: Default + Serialize + DeserializeOwned + Send + 'static;
+
+    /// Tells whether it has to see every document, also of a large corpus.
+    fn wants_all(&self) -> bool {
+        false
+    }
 
     /// Adds what `doc` shows. If it panics, what it has added by then stays.
     fn look(&self, seen: &mut Self::Partial, doc: &Document, scratch: &mut Scratch);
@@ -332,17 +373,33 @@ pub trait Survey: Send + Sync {
 ///
 /// Every `Survey` is one; there is no need to implement it.
 pub trait DynSurvey: Send + Sync {
+    /// See [`Survey::wants_all`].
+    fn wants_all(&self) -> bool;
     /// Returns what is known of no document.
     fn empty(&self) -> Box<dyn Any + Send>;
     /// See [`Survey::look`].
     fn look(&self, seen: &mut (dyn Any + Send), doc: &Document, scratch: &mut Scratch);
     /// See [`Survey::merge`].
     fn merge(&self, into: &mut (dyn Any + Send), from: Box<dyn Any + Send>);
+    /// Writes down what is known of some documents.
+    ///
+    /// # Errors
+    /// If it can't be written down.
+    fn store(&self, seen: &(dyn Any + Send)) -> Result<Vec<u8>, FinishError>;
+    /// Reads what [`store`](Self::store) has written.
+    ///
+    /// # Errors
+    /// If that is damaged, or was written by another version.
+    fn restore(&self, bytes: &[u8]) -> Result<Box<dyn Any + Send>, FinishError>;
     /// See [`Survey::finish`].
     fn finish(&self, all: Box<dyn Any + Send>);
 }
 
 impl<S: Survey> DynSurvey for S {
+    fn wants_all(&self) -> bool {
+        Survey::wants_all(self)
+    }
+
     fn empty(&self) -> Box<dyn Any + Send> {
         Box::<S::Partial>::default()
     }
@@ -357,9 +414,33 @@ impl<S: Survey> DynSurvey for S {
         Survey::merge(self, into, own::<S::Partial>(from));
     }
 
+    fn store(&self, seen: &(dyn Any + Send)) -> Result<Vec<u8>, FinishError> {
+        pack(seen.downcast_ref::<S::Partial>().expect("a survey stores its own partials"))
+    }
+
+    fn restore(&self, bytes: &[u8]) -> Result<Box<dyn Any + Send>, FinishError> {
+        Ok(Box::new(unpack::<S::Partial>(bytes)?))
+    }
+
     fn finish(&self, all: Box<dyn Any + Send>) {
         Survey::finish(self, own::<S::Partial>(all));
     }
+}
+
+/// Writes a value as MessagePack with the names of its fields.
+///
+/// # Errors
+/// If its type says so.
+pub fn pack(value: &impl Serialize) -> Result<Vec<u8>, FinishError> {
+    Ok(rmp_serde::to_vec_named(value)?)
+}
+
+/// Reads what [`pack`] has written.
+///
+/// # Errors
+/// If that is damaged, or of another type.
+pub fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FinishError> {
+    Ok(rmp_serde::from_slice(bytes)?)
 }
 
 fn own<P: 'static>(partial: Box<dyn Any + Send>) -> P {

@@ -38,7 +38,7 @@ impl Stage for Obey {
     fn process(&self, doc: &mut Document, _: &mut Scratch) -> Result<Verdict, DocumentError> {
         // Documents end in another order than they began in.
         std::thread::yield_now();
-        std::hint::black_box((0..(doc.seq * 7919 % 13) * 2000).sum::<u64>());
+        std::hint::black_box((0..(doc.place.offset * 7919 % 13) * 2000).sum::<u64>());
         let text = doc.text().to_owned();
         match text.split_whitespace().next() {
             Some("panic") => panic!("told to"),

@@ -454,7 +454,7 @@ fn html() -> Vec<u8> {
 /// A document of words between spaces, in which 車間 was converted to 车间.
 fn document(seq: u64, text: &str) -> Document {
     let mut doc = Document::from_text(format!("{seq}.txt"), text.replace("车间", "車間"));
-    doc.seq = seq;
+    doc.place.offset = seq;
     let mut edits = Edits::default();
     for (at, word) in text.match_indices("车间") {
         edits.push(at..at + word.len(), word.len());

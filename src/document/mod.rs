@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 pub use edits::{Edit, Edits, Revision};
@@ -19,8 +19,8 @@ pub use provenance::{Align, Alignment, Boundaries, Provenance};
 /// One document on its way through the stages.
 #[derive(Debug, Default)]
 pub struct Document {
-    /// Position in the input, from 0; results are written in this order.
-    pub seq: u64,
+    /// Place in the input; results are written in this order.
+    pub place: Place,
     /// Name that is unique in its source: the `id` of a JSON line, or the path of a file.
     pub id: String,
     /// The file, and the place in it, that the document was read from.
@@ -148,6 +148,19 @@ impl Document {
     pub fn provenance(&self) -> Provenance<'_> {
         Provenance::new(self, &self.alignment)
     }
+}
+
+/// Place of a document in the input: what comes first is read first, and written first.
+///
+/// It depends on the input alone, so that it is the same whoever reads which part of it.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Place {
+    /// Place of the file among all that the pipeline reads, from 0.
+    pub file: u32,
+    /// Where it begins in the file, unpacked if it is packed: in bytes, or in rows for columns.
+    pub offset: u64,
 }
 
 /// The place a document was read from.

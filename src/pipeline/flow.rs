@@ -61,7 +61,6 @@ pub(super) fn run(
         };
         pool.in_place_scope_fifo(|scope| {
             let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
-            let mut n_documents = 0;
             let jobs = jobs.take(
                 options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             );
@@ -72,9 +71,8 @@ pub(super) fn run(
                     stopped.store(true, Ordering::Relaxed);
                     break;
                 }
-                let (sender, shared, first) = (sender.clone(), &shared, n_documents);
-                n_documents += jobs.len() as u64;
-                scope.spawn_fifo(move |_| shared.mill(at, first, jobs, permit, &sender));
+                let (sender, shared) = (sender.clone(), &shared);
+                scope.spawn_fifo(move |_| shared.mill(at, jobs, permit, &sender));
             }
             drop(sender);
         });
@@ -218,9 +216,9 @@ enum Outcome {
 }
 
 impl Shared<'_> {
-    fn mill(&self, at: usize, first: u64, jobs: Vec<Job>, permit: u64, sender: &Sender<Batch>) {
+    fn mill(&self, at: usize, jobs: Vec<Job>, permit: u64, sender: &Sender<Batch>) {
         // A gap in the order would hold up every batch behind it.
-        let milled = guarded(|| Ok::<_, DocumentError>(self.mill_all(first, jobs)));
+        let milled = guarded(|| Ok::<_, DocumentError>(self.mill_all(jobs)));
         let (documents, lines) = milled.unwrap_or_else(|panic| {
             self.stopped.store(true, Ordering::Relaxed);
             let error = RunError::Panicked(panic);
@@ -233,20 +231,19 @@ impl Shared<'_> {
         }
     }
 
-    fn mill_all(&self, first: u64, jobs: Vec<Job>) -> (Vec<Milled>, Vec<u8>) {
+    fn mill_all(&self, jobs: Vec<Job>) -> (Vec<Milled>, Vec<u8>) {
         let stages = self.pipeline.stages();
         let resting = self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = resting.unwrap_or_else(|| Worker::new(stages));
         let mut documents = Vec::with_capacity(jobs.len());
         let mut lines = self.spare_lines.take();
-        for (seq, job) in (first..).zip(jobs) {
+        for job in jobs {
             if self.stopped.load(Ordering::Relaxed) {
                 break;
             }
             let (bytes, input_bytes) = (job.bytes, job.input_bytes);
-            let outcome = self
-                .outcome(&mut worker, seq, job, &mut lines)
-                .unwrap_or_else(Outcome::Quarantined);
+            let outcome =
+                self.outcome(&mut worker, job, &mut lines).unwrap_or_else(Outcome::Quarantined);
             documents.push(Milled { bytes, input_bytes, outcome });
         }
         self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
@@ -257,13 +254,11 @@ impl Shared<'_> {
     fn outcome(
         &self,
         worker: &mut Worker,
-        seq: u64,
         job: Job,
         lines: &mut Vec<u8>,
     ) -> Result<Outcome, Failure> {
         let stages = self.pipeline.stages();
         let mut doc = Worker::load(job)?;
-        doc.seq = seq;
         match worker.carry(stages, &mut doc)? {
             Fate::Dropped { stage, reason } => {
                 Ok(Outcome::Dropped { id: doc.id, source: doc.source, stage, reason })

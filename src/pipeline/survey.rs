@@ -63,13 +63,12 @@ fn look(
         let resting = lookers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         resting.unwrap_or_else(|| Looker { worker: Worker::new(stages), seen: survey.empty() })
     };
-    let mill = |(first, jobs): (u64, Vec<Job>)| {
+    let mill = |jobs: Vec<Job>| {
         let Looker { mut worker, mut seen } = take_looker();
-        for (seq, job) in (first..).zip(jobs) {
+        for job in jobs {
             let input_bytes = job.input_bytes;
             // One that fails here will fail again, and is told of then.
             if let Ok(mut doc) = Worker::load(job) {
-                doc.seq = seq;
                 if let Ok(Fate::Kept) = worker.carry(stages, &mut doc) {
                     // A panic costs no more than what this document would have added.
                     let _ = guarded(|| {
@@ -84,23 +83,23 @@ fn look(
         }
         lookers.lock().unwrap_or_else(PoisonError::into_inner).push(Looker { worker, seen });
     };
-    let step = pipeline.input_bytes().div_ceil(WHOLE_BELOW).max(1);
+    let step = match survey.wants_all() {
+        true => 1,
+        false => pipeline.input_bytes().div_ceil(WHOLE_BELOW).max(1),
+    };
     pool.in_place_scope_fifo(|scope| {
         let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
         let most = options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
         let jobs = jobs.take(most).step_by(usize::try_from(step).unwrap_or(usize::MAX));
-        let mut n_documents = 0;
         for jobs in batches(jobs) {
             let permit = permits.take(jobs.iter().map(|job| cost(pipeline, job)).sum());
             if options.is_cancelled() {
                 break;
             }
-            let first = n_documents;
-            n_documents += jobs.len() as u64;
             let (mill, permits) = (&mill, &permits);
             scope.spawn_fifo(move |_| {
                 let _permit = Returning { permits, permit };
-                mill((first, jobs));
+                mill(jobs);
             });
         }
     });

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Content, InputFile, Job, source_ref, too_large};
-use crate::document::{Align, Alignment, Boundaries, Document, SourceRef};
+use crate::document::{Align, Alignment, Boundaries, Document, Place, SourceRef};
 use crate::stage::DocumentError;
 
 /// The lines of a file as jobs. Empty lines are passed over.
@@ -18,6 +18,7 @@ use crate::stage::DocumentError;
 pub(super) struct JsonLines {
     reader: Result<BufReader<File>, Option<std::io::Error>>,
     shown: Arc<str>,
+    file: u32,
     max_bytes: u64,
     line: u64,
     offset: u64,
@@ -25,12 +26,13 @@ pub(super) struct JsonLines {
 }
 
 impl JsonLines {
-    pub(super) fn open(file: &InputFile, max_bytes: u64) -> Self {
+    pub(super) fn open(file: &InputFile, at: u32, max_bytes: u64) -> Self {
         Self {
             reader: File::open(&file.path)
                 .map(|file| BufReader::with_capacity(1 << 18, file))
                 .map_err(Some),
             shown: file.shown.clone(),
+            file: at,
             max_bytes,
             line: 0,
             offset: 0,
@@ -64,14 +66,16 @@ impl JsonLines {
                 continue;
             }
             let source = source_ref(&self.shown, Some(self.line), offset);
+            let place = Place { file: self.file, offset };
             let input_bytes = n + std::mem::take(&mut self.skipped);
             if is_too_large {
-                let job = Job::failed(source, too_large(Some(n), self.max_bytes));
+                let job = Job::failed(place, source, too_large(Some(n), self.max_bytes));
                 return Ok(Some(Job { input_bytes, ..job }));
             }
             return Ok(Some(Job {
                 bytes: n,
                 input_bytes,
+                place,
                 source,
                 content: Content::JsonLine(line),
             }));
@@ -93,7 +97,7 @@ impl Iterator for JsonLines {
             let line = Some(self.line + 1).filter(|_| self.offset > 0);
             let source = source_ref(&self.shown, line, self.offset);
             let error = DocumentError::new("the file can't be read on from here").caused_by(error);
-            Some(Job::failed(source, error))
+            Some(Job::failed(Place { file: self.file, offset: self.offset }, source, error))
         })
     }
 }

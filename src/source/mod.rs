@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub use inputs::{InputError, InputFile, resolve, without_repeats};
 
-use crate::document::{Document, SourceRef};
+use crate::document::{Document, Place, SourceRef};
 use crate::stage::DocumentError;
 use json_lines::JsonLines;
 
@@ -43,6 +43,8 @@ pub struct Job {
     pub bytes: u64,
     /// Bytes of the input that the job takes up, for progress; with line ends and empty lines.
     pub input_bytes: u64,
+    /// Place among all documents of the input.
+    pub place: Place,
     /// Where it is read from.
     pub source: SourceRef,
     content: Content,
@@ -56,8 +58,8 @@ enum Content {
 }
 
 impl Job {
-    fn failed(source: SourceRef, error: DocumentError) -> Self {
-        Self { bytes: 0, input_bytes: 0, source, content: Content::Failed(error) }
+    fn failed(place: Place, source: SourceRef, error: DocumentError) -> Self {
+        Self { bytes: 0, input_bytes: 0, place, source, content: Content::Failed(error) }
     }
 
     /// Loads the document.
@@ -65,11 +67,13 @@ impl Job {
     /// # Errors
     /// If the file can't be read, or the line is no JSON object with a `text`.
     pub fn load(self) -> Result<Document, DocumentError> {
-        match self.content {
+        let mut doc = match self.content {
             Content::File { path, max_bytes } => text_file::load(&path, max_bytes, self.source),
             Content::JsonLine(line) => json_lines::load(&line, self.source),
             Content::Failed(error) => Err(error),
-        }
+        }?;
+        doc.place = self.place;
+        Ok(doc)
     }
 }
 
@@ -77,9 +81,9 @@ impl Job {
 ///
 /// A document larger than `max_bytes` comes out as a job that fails, without being read.
 pub fn jobs(files: &[InputFile], max_bytes: u64) -> impl Iterator<Item = Job> + '_ {
-    files.iter().flat_map(move |file| match file.format {
-        Format::Text => Jobs::One(std::iter::once(text_file::job(file, max_bytes))),
-        Format::JsonLines => Jobs::Lines(Box::new(JsonLines::open(file, max_bytes))),
+    (0..).zip(files).flat_map(move |(at, file)| match file.format {
+        Format::Text => Jobs::One(std::iter::once(text_file::job(file, at, max_bytes))),
+        Format::JsonLines => Jobs::Lines(Box::new(JsonLines::open(file, at, max_bytes))),
     })
 }
 

@@ -5,18 +5,20 @@ use std::io::Read;
 use std::path::Path;
 
 use super::{Content, InputFile, Job, source_ref, too_large};
-use crate::document::{Document, SourceRef};
+use crate::document::{Document, Place, SourceRef};
 use crate::stage::DocumentError;
 
-pub(super) fn job(file: &InputFile, max_bytes: u64) -> Job {
+pub(super) fn job(file: &InputFile, at: u32, max_bytes: u64) -> Job {
     let source = source_ref(&file.shown, None, 0);
+    let place = Place { file: at, offset: 0 };
     if file.bytes > max_bytes {
-        let job = Job::failed(source, too_large(Some(file.bytes), max_bytes));
+        let job = Job::failed(place, source, too_large(Some(file.bytes), max_bytes));
         return Job { input_bytes: file.bytes, ..job };
     }
     Job {
         bytes: file.bytes,
         input_bytes: file.bytes,
+        place,
         source,
         content: Content::File { path: file.path.clone(), max_bytes },
     }

@@ -10,6 +10,7 @@
 //! same in whatever order counts come together.
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 /// Distinct phrases up to which counts are exact; some 60 MB.
 const MAX_EXACT: usize = 1 << 21;
@@ -22,7 +23,7 @@ const ROWS: usize = 4;
 pub(super) const MIN_IDF: f64 = 1e-3;
 
 /// What a look at the corpus has shown.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Frequencies {
     /// By the hash of a word or phrase.
     pub table: Table,
@@ -47,7 +48,7 @@ impl Frequencies {
 }
 
 /// What is counted of a phrase.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// Documents that have it.
     pub documents: u32,
@@ -70,13 +71,13 @@ impl Count {
 }
 
 /// Counts by the hash of a phrase.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Table {
     counts: Counts,
     max_exact: usize,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Counts {
     Exact(FxHashMap<u64, Count>),
     /// Row behind row.

@@ -7,7 +7,7 @@
 //! Rooms: `options` are what is written in YAML, `setup` makes the stage of them; `filter` says which
 //! tokens count as words, `lexicon` counts them, `tfidf` and `textrank` weigh them; `rank` puts in
 //! order; `frequencies` holds in how many documents of the corpus something occurs, `idf` how rare it
-//! is in general; `words` is a table of words.
+//! is in general; `words` is a table of words, `tallies` what is counted of those of the corpus.
 
 mod filter;
 mod frequencies;
@@ -21,6 +21,7 @@ mod rank;
 mod setup;
 mod single;
 mod stop_words;
+mod tallies;
 #[cfg(test)]
 mod tests;
 mod textrank;
@@ -35,9 +36,10 @@ use hanmill::corpus::{Corpus, CorpusKeyword};
 use hanmill::document::{Document, Keyword};
 use hanmill::stage::{
     BuildContext, Built, ConfigError, CorpusStage, DocumentError, DynSurvey, FinishError, Layer,
-    Scratch, StageConfig, Survey, Verdict,
+    Scratch, StageConfig, Survey, Verdict, pack, unpack,
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
 
 use self::frequencies::Frequencies;
 use self::language::{Limits, Page, Reference};
@@ -47,6 +49,7 @@ pub use self::options::{
 use self::phrase::Phrases;
 use self::rank::{Ranked, Weighted, keep_best};
 use self::single::Singles;
+use self::tallies::{Spelled, Tallies, Tally};
 use self::words::WordTable;
 
 /// Greatest idf and greatest boost. Beyond it a product could pass what a number holds.
@@ -92,67 +95,6 @@ struct Ranker {
     save_idf: Option<PathBuf>,
     /// Every word that may be a keyword of the corpus; its number is its place in [`Tallies`].
     vocabulary: Mutex<WordTable<()>>,
-}
-
-/// What is known of a word of the corpus.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Tally {
-    /// How often it occurs.
-    count: u64,
-    /// How many documents it occurs in.
-    documents: u64,
-    /// Sum of its weights in proportion to that of the best keyword of each document.
-    share_millionths: u64,
-}
-
-impl Tally {
-    fn add(&mut self, other: Self) {
-        self.count += other.count;
-        self.documents += other.documents;
-        self.share_millionths += other.share_millionths;
-    }
-}
-
-/// The words of some documents, by their numbers in the vocabulary.
-///
-/// The numbers depend on which word was met first; nothing in the result does.
-#[derive(Debug, Default)]
-struct Tallies {
-    /// The words of one document, which are few.
-    few: Vec<(u32, Tally)>,
-    /// Those of many, a row for each number.
-    all: Vec<Tally>,
-    language: language::Seen,
-    n_documents: u64,
-    /// Number of documents that have each word, where that is saved.
-    documents_with: FxHashMap<u32, u64>,
-}
-
-impl Tallies {
-    fn add(&mut self, id: u32, tally: Tally) {
-        let row = id as usize;
-        if row >= self.all.len() {
-            self.all.resize(row + 1, Tally::default());
-        }
-        self.all[row].add(tally);
-    }
-
-    fn add_all(&mut self, other: Self) {
-        self.language.merge(other.language);
-        self.n_documents += other.n_documents;
-        for (id, n) in other.documents_with {
-            *self.documents_with.entry(id).or_default() += n;
-        }
-        if self.all.len() < other.all.len() {
-            self.all.resize(other.all.len(), Tally::default());
-        }
-        for (into, from) in self.all.iter_mut().zip(other.all) {
-            into.add(from);
-        }
-        for (id, tally) in other.few {
-            self.add(id, tally);
-        }
-    }
 }
 
 impl Ranker {
@@ -343,6 +285,16 @@ impl CorpusStage for Ranker {
         into.add_all(from);
     }
 
+    fn store(&self, partial: &Tallies) -> Result<Vec<u8>, FinishError> {
+        let words = self.vocabulary.lock().unwrap_or_else(PoisonError::into_inner);
+        pack(&partial.spelled(|id| words.word(id)))
+    }
+
+    fn restore(&self, bytes: &[u8]) -> Result<Tallies, FinishError> {
+        let mut words = self.vocabulary.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(unpack::<Spelled>(bytes)?.numbered(|word| words.add(word, || ())))
+    }
+
     fn only_prepares(&self) -> bool {
         self.save_idf.is_none()
     }
@@ -368,7 +320,7 @@ impl CorpusStage for Ranker {
 }
 
 /// What a look at the corpus has shown of phrases, and of single words.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Looked {
     phrases: Frequencies,
     singles: Frequencies,

@@ -1,14 +1,14 @@
 //! What a report keeps of the documents it sees: sums, a few examples, the heaviest texts.
 //!
 //! Everything merges in any order with the same result: sums are integers, and of examples the first by
-//! (`seq`, id, position) stay. What stays is bounded by the options and the constants here, not by the
+//! (place, id, position) stay. What stays is bounded by the options and the constants here, not by the
 //! corpus, but for tables whose keys are few by nature: encodings, kinds, stages, characters, months.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
-use hanmill::document::{Document, Repair};
+use hanmill::document::{Document, Place, Repair};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -138,8 +138,8 @@ impl Default for Seen {
     }
 }
 
-/// The first things by place: `seq` and id of the document, and position in it.
-type First<T> = BTreeMap<(u64, String, usize), T>;
+/// The first things: place and id of the document, and position in it.
+type First<T> = BTreeMap<(Place, String, usize), T>;
 
 /// The length of a name in characters, and the name.
 type GroupName = (usize, String);
@@ -321,7 +321,7 @@ impl Seen {
         seen.texts.add(digest, text);
         let (time, group) = seen.see_fields(doc, options);
 
-        let place = || (Reverse(characters), doc.seq, doc.id.clone(), (digest >> 64) as u64);
+        let place = || (Reverse(characters), doc.place, doc.id.clone(), (digest >> 64) as u64);
         if options.max_documents > 0 && characters >= least.listed {
             let words = (seen.segmented > 0).then_some(seen.words);
             let listed = Listed { scripts, time, group, ..Listed::of(doc, characters, words) };
@@ -663,8 +663,8 @@ impl Distinct {
     }
 }
 
-fn place(doc: &Document, position: usize) -> (u64, String, usize) {
-    (doc.seq, doc.id.clone(), position)
+fn place(doc: &Document, position: usize) -> (Place, String, usize) {
+    (doc.place, doc.id.clone(), position)
 }
 
 fn to_usize(span: &Range<u32>) -> Range<usize> {

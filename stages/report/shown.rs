@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use hanmill::document::{Document, Repair};
+use hanmill::document::{Document, Place, Repair};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -25,11 +25,11 @@ pub(super) fn listed_limit(options: &Report) -> usize {
 /// How many keywords of a document are kept.
 const KEYWORDS_OF_ONE: usize = 40;
 
-/// The heaviest things by weight in characters; equal ones by `seq`, id and digest.
-pub(super) type Heaviest<T> = BTreeMap<Place, T>;
+/// The heaviest things by weight in characters; equal ones by place, id and digest.
+pub(super) type Heaviest<T> = BTreeMap<Rank, T>;
 
-/// Weight, `seq`, id and the beginning of the digest of the text.
-pub(super) type Place = (Reverse<u64>, u64, String, u64);
+/// Weight, place, id and the beginning of the digest of the text.
+pub(super) type Rank = (Reverse<u64>, Place, String, u64);
 
 /// Adds `from`, and keeps the `limit` heaviest.
 pub(super) fn merge_heaviest<T>(into: &mut Heaviest<T>, from: Heaviest<T>, limit: usize) {

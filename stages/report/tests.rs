@@ -13,7 +13,7 @@ const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=aler
 /// A document of words between spaces, which are its tokens, and of all else a report shows.
 fn document(seq: u64, words: &str) -> Document {
     let mut doc = Document::from_text(format!("{seq}.txt"), words);
-    doc.seq = seq;
+    doc.place.offset = seq;
     let mut malformed = Malformed::default();
     for i in 0..seq % 5 {
         malformed.push(MalformedSpot { byte_offset: i * 10, bytes: vec![0xff, i as u8] });
@@ -36,7 +36,7 @@ fn document(seq: u64, words: &str) -> Document {
 /// A document in which `進(jìn)步` was repaired and converted to `进步`.
 fn mended(seq: u64) -> Document {
     let mut doc = Document::from_text(format!("{seq}.txt"), "一同進(jìn)步\n再進(jìn)步");
-    doc.seq = seq;
+    doc.place.offset = seq;
     let mut edits = Edits::default();
     let spots: Vec<usize> = doc.text().match_indices("(jìn)").map(|(at, _)| at).collect();
     for &at in &spots {

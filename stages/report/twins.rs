@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use hanmill::document::Document;
+use hanmill::document::{Document, Place};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -33,8 +33,8 @@ pub(super) type Texts = Table<u128, TextSeen>;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TextSeen {
     copies: u64,
-    /// `seq` and id of the first document with it.
-    first: (u64, SmolStr),
+    /// Place and id of the first document with it.
+    first: (Place, SmolStr),
     /// In hex; empty for a text that is too short.
     sketch: Sketch,
 }
@@ -52,7 +52,7 @@ impl TextSeen {
     /// Returns digest and sketch of a document's text.
     pub(super) fn of(doc: &Document) -> (u128, Self) {
         let digest = digest(doc.text());
-        let first = (doc.seq, doc.id.as_str().into());
+        let first = (doc.place, doc.id.as_str().into());
         (digest, Self { copies: 1, first, sketch: Sketch::of(doc.text()) })
     }
 }
@@ -223,7 +223,7 @@ mod tests {
         let mut texts = Table::new(TEXTS);
         for (seq, text) in list.iter().enumerate() {
             let mut doc = Document::from_text(format!("{seq}.txt"), text.as_str());
-            doc.seq = seq as u64;
+            doc.place.offset = seq as u64;
             let (digest, text) = TextSeen::of(&doc);
             texts.add(digest, text);
         }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use hanmill::corpus::{Collocation, Keyness, NewWord};
 use hanmill::document::Document;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 pub(super) use self::keyness::{Reference, Table};
 use super::filter::is_common_han;
@@ -53,7 +54,7 @@ impl Limits {
 
 /// What some documents have shown. Words go by their numbers in the vocabulary, which are given by
 /// chance; nothing in the results depends on them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Seen {
     /// Words, without punctuation.
     n_words: u64,
@@ -66,14 +67,14 @@ pub(super) struct Seen {
     new_words: FxHashMap<u32, NewSeen>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
 struct WordSeen {
     count: u64,
     /// How often it occurs in the documents that are compared with.
     reference_count: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 struct NewSeen {
     count: u64,
     documents: u64,
@@ -171,6 +172,27 @@ impl Seen {
                     *seen.right.entry(right).or_default() += 1;
                 }
             }
+        }
+    }
+
+    /// Returns the same with other numbers for the words.
+    pub fn renumbered(&self, mut number: impl FnMut(u32) -> u32) -> Self {
+        Self {
+            n_words: self.n_words,
+            n_reference_words: self.n_reference_words,
+            n_chars: self.n_chars,
+            chars: self.chars.clone(),
+            words: self.words.iter().map(|(&word, &seen)| (number(word), seen)).collect(),
+            pairs: self
+                .pairs
+                .iter()
+                .map(|(&(first, second), &n)| ((number(first), number(second)), n))
+                .collect(),
+            new_words: self
+                .new_words
+                .iter()
+                .map(|(&word, seen)| (number(word), seen.clone()))
+                .collect(),
         }
     }
 
