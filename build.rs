@@ -34,15 +34,21 @@ fn main() {
     // Nothing but the dictionaries matters; they are named where they are read.
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "stages")]
-    tables::compile();
+    let tables = tables::compile();
+    #[cfg(not(feature = "stages"))]
+    let tables = 0;
+    // Tells programs with other tables apart.
+    println!("cargo::rustc-env=HANMILL_TABLES={tables:016x}");
 }
 
 #[cfg(feature = "stages")]
 mod tables {
     use std::env;
     use std::fs;
+    use std::hash::{DefaultHasher, Hasher};
     use std::io::Read;
     use std::path::Path;
+    use std::sync::{LazyLock, Mutex};
 
     use flate2::read::GzDecoder;
 
@@ -50,11 +56,15 @@ mod tables {
     use crate::stages::keywords::idf;
     use crate::stages::segment::kernel;
 
-    /// Compiles every dictionary.
-    pub fn compile() {
+    /// A hash of all that is compiled.
+    static HASH: LazyLock<Mutex<DefaultHasher>> = LazyLock::new(Mutex::default);
+
+    /// Compiles every dictionary; returns a hash of all tables.
+    pub fn compile() -> u64 {
         write_idf();
         write_convert();
         write_segment();
+        HASH.lock().expect("nothing else holds it").finish()
     }
 
     fn write_segment() {
@@ -148,6 +158,7 @@ mod tables {
 
     fn write_file(name: &str, bytes: &[u8]) {
         let folder = env::var_os("OUT_DIR").expect("cargo names a folder");
+        HASH.lock().expect("nothing else holds it").write(bytes);
         fs::write(Path::new(&folder).join(name), bytes)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
     }

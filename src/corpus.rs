@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::sink::Outputs;
 
@@ -60,7 +60,7 @@ impl<'a> Corpus<'a> {
 }
 
 /// What became of the documents: `read = kept + dropped + quarantined`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Documents that a source handed over, also those it could not read.
     pub read: u64,
@@ -78,8 +78,27 @@ pub struct Counts {
     pub quarantined_by: BTreeMap<String, u64>,
 }
 
+impl Counts {
+    /// Adds what became of other documents.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.kept += other.kept;
+        self.dropped += other.dropped;
+        self.quarantined += other.quarantined;
+        self.bytes += other.bytes;
+        for (into, from) in [
+            (&mut self.dropped_by, &other.dropped_by),
+            (&mut self.quarantined_by, &other.quarantined_by),
+        ] {
+            for (reason, n) in from {
+                *into.entry(reason.clone()).or_default() += n;
+            }
+        }
+    }
+}
+
 /// One document that could not be worked on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// Name of the document.
     pub id: String,
@@ -90,7 +109,7 @@ pub struct Failure {
     /// Why, with the causes behind it.
     pub error: String,
     /// The encoding and the malformed bytes, if a stage had found them by then.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub encoding: Option<Box<crate::document::Encoding>>,
 }
 

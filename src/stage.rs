@@ -19,9 +19,10 @@
 //!   in any order.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -98,20 +99,32 @@ pub trait StageConfig:
 }
 
 /// What a stage may know of its surroundings while it is built.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct BuildContext {
     base_dir: PathBuf,
+    resources: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl BuildContext {
     /// Makes a context in which relative paths start at `base_dir`.
     pub fn new(base_dir: impl Into<PathBuf>) -> Self {
-        Self { base_dir: base_dir.into() }
+        Self { base_dir: base_dir.into(), resources: Mutex::default() }
     }
 
     /// Resolves a path of the pipeline file, which is relative to the folder of that file.
+    ///
+    /// What lies there is taken for part of the pipeline: a run that was broken off can't be gone on
+    /// with when it has changed.
     pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.base_dir.join(path)
+        let path = self.base_dir.join(path);
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone());
+        path
+    }
+
+    /// Returns all paths that were resolved, in order.
+    pub(crate) fn into_resources(self) -> Vec<PathBuf> {
+        let resources = self.resources.into_inner().unwrap_or_else(PoisonError::into_inner);
+        resources.into_iter().collect()
     }
 }
 

@@ -465,7 +465,7 @@ fn a_cancelled_run_ends_without_results() {
     let cancel = std::sync::atomic::AtomicBool::new(true);
     let options = RunOptions { cancel: Some(&cancel), ..RunOptions::default() };
     let error = mill.pipeline(2).run(&options).unwrap_err();
-    assert!(matches!(error, RunError::Cancelled));
+    assert!(matches!(error, RunError::Cancelled { read: 0 }));
     assert_eq!(std::fs::read_dir(mill.0.path().join("out")).unwrap().count(), 0);
 }
 

@@ -7,6 +7,7 @@ mod check;
 mod detect;
 mod explain;
 mod init;
+mod merge;
 mod new_stage;
 mod paint;
 mod pipe;
@@ -24,6 +25,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::diagnostic::{self, Problems};
 use crate::config::{Memory, Overrides};
+use crate::pipeline::Shard;
 use crate::registry::Registry;
 
 /// A mill for Chinese text: raw files in any encoding and script go in; clean text, words,
@@ -124,6 +126,14 @@ Examples:
 Reads report.fold.gz of each folder. Documents are added up, not compared: a document that is in two
 runs counts twice, and shows among the duplicates.")]
     Report(report::ReportArgs),
+    /// Put the results of all shards together, as one run would give them
+    #[command(after_help = "\
+Examples:
+  for k in 1 2 3 4; do hanmill run news.yaml --shard $k/4; done
+  hanmill merge --pipeline news.yaml out/shards/*
+
+The shards may have been run one after the other, or each on a machine of its own.")]
+    Merge(merge::MergeArgs),
     /// Write a pipeline.yaml to start from into this folder
     Init,
     /// Add a stage of your own to a checkout of hanmill: writes stages/NAME.rs and wires it
@@ -187,6 +197,12 @@ struct RunArgs {
     /// Read only the first N documents
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
+    /// Start over, whatever a run that was broken off has left
+    #[arg(long)]
+    fresh: bool,
+    /// Mill only this part of the input, such as 3/16, for `hanmill merge` to put together
+    #[arg(long, value_name = "K/N", conflicts_with = "sample")]
+    shard: Option<Shard>,
     /// Print nothing but errors
     #[arg(short, long)]
     quiet: bool,
@@ -237,6 +253,7 @@ pub fn main(registry: Registry) -> ExitCode {
         Some(Command::Detect { paths }) => detect::detect(&paths, &registry),
         #[cfg(feature = "stages")]
         Some(Command::Report(args)) => report::report(&args),
+        Some(Command::Merge(args)) => merge::merge(&args, &registry),
         Some(Command::Init) => init::init(&registry),
         Some(Command::NewStage { name }) => new_stage::new_stage(&name, &registry),
         Some(Command::Completions { shell }) => {
@@ -267,7 +284,7 @@ fn tell(failure: &Failure) -> ExitCode {
                 paint::error(&format!("the pipeline has {n} mistakes"));
             }
         }
-        Failure::Run(RunError::Cancelled) => {
+        Failure::Run(RunError::Cancelled { .. }) => {
             paint::error(&failure.to_string());
             return ExitCode::from(130);
         }

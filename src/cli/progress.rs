@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::paint;
+use crate::corpus::Counts;
 use crate::pipeline::Progress;
 
 /// Progress on standard error.
 pub(super) struct Display {
     documents: AtomicU64,
     bytes: AtomicU64,
+    /// Bytes that an earlier run has taken care of.
+    resumed_bytes: AtomicU64,
     total_bytes: u64,
     started: Instant,
     is_surveying: AtomicBool,
@@ -43,6 +46,7 @@ impl Display {
         Self {
             documents: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            resumed_bytes: AtomicU64::new(0),
             total_bytes,
             started,
             is_surveying: AtomicBool::new(false),
@@ -60,7 +64,8 @@ impl Display {
         let documents = self.documents.load(Ordering::Relaxed);
         let bytes = self.bytes.load(Ordering::Relaxed);
         let seconds = self.started.elapsed().as_secs_f64().max(1e-9);
-        let speed = bytes as f64 / seconds;
+        let new = bytes.saturating_sub(self.resumed_bytes.load(Ordering::Relaxed));
+        let speed = new as f64 / seconds;
         let left = self.total_bytes.saturating_sub(bytes) as f64 / speed.max(1.0);
         format!(
             "{}, {} of {}, {:.1} MB/s, {left:.0} s left",
@@ -88,6 +93,28 @@ fn bar(total_bytes: u64) -> ProgressBar {
 }
 
 impl Progress for Display {
+    fn resumed(&self, counts: &Counts, input_bytes: u64) {
+        self.documents.store(counts.read, Ordering::Relaxed);
+        self.bytes.store(input_bytes, Ordering::Relaxed);
+        self.resumed_bytes.store(input_bytes, Ordering::Relaxed);
+        let line = format!(
+            "going on behind {}, {}",
+            paint::count(counts.read, "document"),
+            paint::size(counts.bytes)
+        );
+        match &self.view {
+            View::Nothing => {}
+            View::Bar(bar) => {
+                bar.println(line);
+                bar.set_position(input_bytes);
+                bar.reset_eta();
+            }
+            View::Lines(_) => {
+                let _ = writeln!(std::io::stderr().lock(), "{line}");
+            }
+        }
+    }
+
     fn surveyed(&self, input_bytes: u64) {
         if let View::Bar(bar) = &self.view {
             bar.inc(input_bytes);
@@ -102,6 +129,7 @@ impl Progress for Display {
             && let View::Bar(bar) = &self.view
         {
             bar.reset();
+            bar.set_position(self.resumed_bytes.load(Ordering::Relaxed));
         }
         let documents = self.documents.fetch_add(1, Ordering::Relaxed) + 1;
         self.bytes.fetch_add(input_bytes, Ordering::Relaxed);

@@ -13,6 +13,11 @@ use crate::registry::Registry;
 
 pub(super) fn run(args: &RunArgs, registry: &Registry) -> Result<(), Failure> {
     let pipeline = load(&args.pipeline, registry)?;
+    let pipeline = match args.shard {
+        // Shards side by side, so that none writes over another.
+        Some(shard) if args.pipeline.output.is_none() => pipeline.for_shard(shard),
+        _ => pipeline,
+    };
     static CANCEL: AtomicBool = AtomicBool::new(false);
     // Without a handler the run still works; an interrupt then leaves a folder for the next run to clear.
     let _ = ctrlc::set_handler(|| {
@@ -21,8 +26,13 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> Result<(), Failure> {
         }
     });
     let display = Display::new(pipeline.input_bytes(), args.quiet);
-    let options =
-        RunOptions { sample: args.sample, progress: Some(&display), cancel: Some(&CANCEL) };
+    let options = RunOptions {
+        sample: args.sample,
+        progress: Some(&display),
+        cancel: Some(&CANCEL),
+        fresh: args.fresh,
+        shard: args.shard,
+    };
     let summary = pipeline.run(&options);
     display.finish();
     let summary = summary?;
@@ -62,7 +72,7 @@ pub(super) fn load(args: &PipelineArgs, registry: &Registry) -> Result<Pipeline,
     Ok(config::load(file, registry, &args.overrides())?)
 }
 
-fn print(summary: &Summary, sample: Option<u64>) -> Result<(), Failure> {
+pub(super) fn print(summary: &Summary, sample: Option<u64>) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     let counts = &summary.counts;
     let seconds = summary.wall.as_secs_f64();

@@ -1,7 +1,7 @@
 //! From the tree of a pipeline file to stages that are ready to work; every mistake on the way.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, list};
 use super::yaml::{Key, Node, Span, Value};
@@ -20,21 +20,21 @@ struct Read<'a> {
     sound: bool,
 }
 
-/// Reads, orders and builds the stages of the list `stages`.
+/// Reads, orders and builds the stages of the list `stages`; returns the files they name, too.
 pub(super) fn stages(
     items: &Node,
     registry: &Registry,
     base: &Path,
     format: Option<Format>,
     problems: &mut Vec<Diagnostic>,
-) -> Vec<PipelineStage> {
+) -> (Vec<PipelineStage>, Vec<PathBuf>) {
     let Value::Seq(items) = &items.value else {
         problems.push(
             Diagnostic::error(format!("`stages` is {}", items.describe()))
                 .at(items.span.clone())
                 .label("expected a list of stages, each after a `- `"),
         );
-        return Vec::new();
+        return Default::default();
     };
     let mut read = Vec::new();
     let mut all_known = true;
@@ -79,7 +79,7 @@ pub(super) fn stages(
             }
         }
     }
-    stages
+    (stages, cx.into_resources())
 }
 
 /// Tells whether one of the stages in this list reads bytes.

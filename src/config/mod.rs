@@ -102,7 +102,7 @@ pub fn check_stages(
     let span = Span { source: 0, bytes: 0..0 };
     let list = Node { span, value: Value::Seq(items) };
     let format = if check::reads_bytes(&list, registry) { Format::Text } else { Format::JsonLines };
-    let built = check::stages(&list, registry, Path::new(""), Some(format), &mut problems);
+    let (built, _) = check::stages(&list, registry, Path::new(""), Some(format), &mut problems);
     if problems.is_empty() {
         Ok(built)
     } else {
@@ -154,7 +154,8 @@ fn meant_path(problem: Diagnostic, missing: &Path) -> Diagnostic {
 }
 
 /// The keys of a pipeline.
-const KEYS: [&str; 5] = ["input", "output", "memory", "threads", "stages"];
+const KEYS: [&str; 7] =
+    ["input", "output", "memory", "threads", "checkpoint_seconds", "max_error_rate", "stages"];
 
 /// Returns the key that is `stages` but for a slip, where there are no `stages`.
 fn mistyped_stages(root: &Node) -> Option<&Key> {
@@ -207,9 +208,9 @@ impl Checker<'_> {
             files.iter().all(|file| is_json(file.format))
         };
         let format = all_json.then_some(Format::JsonLines);
-        let stages = match named("stages") {
+        let (stages, resources) = match named("stages") {
             Some(items) => check::stages(items, self.registry, base, format, &mut self.problems),
-            None if mistyped_stages(&root).is_some() => Vec::new(),
+            None if mistyped_stages(&root).is_some() => Default::default(),
             None => {
                 let end = Span { source, bytes: text.trim_end().len()..text.trim_end().len() };
                 let names = self.registry.iter().map(|entry| entry.name).collect::<Vec<_>>();
@@ -218,7 +219,7 @@ impl Checker<'_> {
                         .at(end)
                         .help(format!("add a list `stages:` of {}", diagnostic::list(&names))),
                 );
-                Vec::new()
+                Default::default()
             }
         };
         if stages.is_empty() && self.problems.is_empty() {
@@ -226,7 +227,7 @@ impl Checker<'_> {
             let problem = Diagnostic::error("the pipeline has no stage");
             self.problems.push(Diagnostic { span, ..problem });
         }
-        Some(Pipeline::new(settings, stages, files, output, path.to_owned()))
+        Some(Pipeline::new(settings, stages, files, output, path.to_owned(), resources))
     }
 
     /// Reads everything but the stages.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
@@ -20,6 +21,84 @@ pub struct Settings {
     pub memory: Memory,
     /// How many documents are worked on at once: `auto` for one a core, or a number.
     pub threads: Threads,
+    /// How much of a run may be lost when it is broken off: after so many seconds it makes sure of all
+    /// that it has, and the next one goes on from there. 0 for never.
+    pub checkpoint_seconds: Seconds,
+    /// The share of documents that may fail, from 0 to 1; more of them, among the first thousand or at
+    /// the end, and the run ends without results.
+    pub max_error_rate: Rate,
+}
+
+impl Settings {
+    /// Returns the time between two checkpoints, or nothing where none are wanted.
+    pub fn checkpoint_interval(&self) -> Option<Duration> {
+        let Seconds(seconds) = self.checkpoint_seconds;
+        (seconds > 0.0).then(|| Duration::from_secs_f64(seconds))
+    }
+}
+
+/// A number from 0 up, of seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct Seconds(#[schemars(range(min = 0, max = 1_000_000))] pub f64);
+
+impl Default for Seconds {
+    fn default() -> Self {
+        Self(10.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        number(deserializer, 1e6, "a number of seconds from 0 to 1000000").map(Self)
+    }
+}
+
+/// A share, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct Rate(#[schemars(range(min = 0, max = 1))] pub f64);
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self(1.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        number(deserializer, 1.0, "a number from 0 to 1").map(Self)
+    }
+}
+
+/// Reads a number from 0 to `most`.
+fn number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    most: f64,
+    expected: &'static str,
+) -> Result<f64, D::Error> {
+    struct Number(f64, &'static str);
+    impl Visitor<'_> for Number {
+        type Value = f64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.1)
+        }
+
+        fn visit_f64<E: de::Error>(self, number: f64) -> Result<f64, E> {
+            match number {
+                0.0.. if number <= self.0 => Ok(number),
+                _ => Err(E::invalid_value(de::Unexpected::Float(number), &self)),
+            }
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<f64, E> {
+            self.visit_f64(number as f64)
+        }
+
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<f64, E> {
+            self.visit_f64(number as f64)
+        }
+    }
+    deserializer.deserialize_any(Number(most, expected))
 }
 
 /// What to read: one path or several.

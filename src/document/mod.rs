@@ -164,7 +164,7 @@ pub struct Place {
 }
 
 /// The place a document was read from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRef {
     /// Path as the user named it, or as it was found below the folder the user named.
     pub path: Arc<str>,
@@ -174,6 +174,11 @@ pub struct SourceRef {
     /// Offset in bytes of the document's first byte in the file.
     #[serde(skip)]
     pub byte_offset: u64,
+}
+
+impl Place {
+    /// Behind every document of any input.
+    pub const END: Self = Self { file: u32::MAX, offset: u64::MAX };
 }
 
 impl fmt::Display for SourceRef {

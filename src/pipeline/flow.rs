@@ -1,105 +1,135 @@
 //! The flow of documents: reader, workers, ordered writer.
+//!
+//! Now and then the writer makes sure of all that it has: it syncs the results, stores what the corpus
+//! stages know of the documents up to there, and writes a line in the journal. What a worker's
+//! documents have shown is therefore kept apart by *legs*: stretches of the input between two such
+//! moments, which the reader begins and each batch of documents names.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::journal::{Checkpoint, Earlier, Journal, Stored};
 use super::permits::Permits;
-use super::worker::{Fate, StageStats, Worker, failure, guarded};
-use super::{Pipeline, RunError, RunOptions};
+use super::worker::{Fate, Seen, Worker, failure, guarded};
+use super::{Pipeline, PipelineStage, RunError, RunOptions};
 use crate::corpus::{Corpus, Counts, Failure};
-use crate::document::SourceRef;
+use crate::document::{Place, SourceRef};
 use crate::sink::{self, OutputFile, Outputs};
 use crate::source::{self, Job};
-use crate::stage::DocumentError;
+use crate::stage::{Built, DocumentError};
 
-/// What is known when the last document is through.
-pub(super) struct Flow {
+/// What is known of the documents that are through.
+#[derive(Debug)]
+pub(super) struct SoFar {
+    /// The first document that isn't.
+    pub(super) next: Place,
     pub(super) counts: Counts,
+    /// The first that failed, to be listed.
     pub(super) failures: Vec<Failure>,
-    pub(super) stats: Vec<StageStats>,
-    /// What all documents add to each corpus stage, by its place in the pipeline.
-    pub(super) partials: Vec<(usize, Box<dyn Any + Send>)>,
+    pub(super) seen: Seen,
+}
+
+impl SoFar {
+    /// Returns what is known at the start.
+    pub(super) fn new(stages: &[PipelineStage], start: Place) -> Self {
+        Self {
+            next: start,
+            counts: Counts::default(),
+            failures: Vec::new(),
+            seen: Seen::new(stages),
+        }
+    }
+}
+
+/// Where the results of a run that is gone on with end.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) documents: serde_json::Value,
+    pub(super) quarantine: u64,
+    pub(super) dropped: u64,
+    pub(super) stored: StoredSeen,
 }
 
 /// Memory that a document takes up however small it is: its id, its place, its line of output.
 const COST_PER_DOCUMENT: u64 = 4 << 10;
 
+/// Takes the documents from `so_far.next` to `until` through the stages.
+///
+/// # Errors
+/// If results can't be written, a stage breaks the run off, too many documents fail, or the run is
+/// cancelled. What the journal says by then stands.
 pub(super) fn run(
     pipeline: &Pipeline,
     pool: &rayon::ThreadPool,
     outputs: &Outputs,
     options: &RunOptions<'_>,
-) -> Result<Flow, RunError> {
-    let stages = pipeline.stages();
+    journal: &mut Journal,
+    so_far: SoFar,
+    ends: Option<Ends>,
+    until: Place,
+) -> Result<SoFar, RunError> {
     let n_threads = pool.current_num_threads();
     let permits = Permits::new(pipeline.settings().memory.0);
-    let workers: Mutex<Vec<Worker>> = Mutex::default();
-    let stopped = AtomicBool::new(false);
-    let broken = Mutex::new(None);
-    let spare_lines = SpareLines::new(n_threads);
+    let start = so_far.next;
+    let n_before = so_far.counts.read;
+    let shared = Shared {
+        pipeline,
+        permits: &permits,
+        resting: Mutex::default(),
+        starts: Mutex::default(),
+        stopped: AtomicBool::new(false),
+        broken: Mutex::default(),
+        unread: Mutex::default(),
+        spare_lines: SpareLines::new(n_threads),
+        options,
+    };
     // Holds no more than the permits allow.
     let (sender, receiver) = crossbeam_channel::unbounded();
     let written = std::thread::scope(|threads| {
-        let writer = threads.spawn(|| {
+        let shared = &shared;
+        let writer = threads.spawn(move || {
             // However the writer ends, nobody may wait for it afterwards.
-            let _ending = Ending { permits: &permits, stopped: &stopped };
-            write(receiver, outputs, &permits, options, &stopped, &spare_lines)
+            let _ending = Ending { permits: shared.permits, stopped: &shared.stopped };
+            let writer = Writer::open(shared, outputs, journal, so_far, ends)?;
+            writer.write_all(receiver)
         });
-        let shared = Shared {
-            pipeline,
-            permits: &permits,
-            workers: &workers,
-            stopped: &stopped,
-            broken: &broken,
-            spare_lines: &spare_lines,
-        };
         pool.in_place_scope_fifo(|scope| {
             let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
-            let jobs = jobs.take(
-                options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)),
-            );
-            for (at, jobs) in batches(jobs).enumerate() {
+            let jobs = jobs
+                .skip_while(move |job| job.place < start)
+                .take_while(move |job| job.place < until);
+            let most = options.sample.map(|n| n.saturating_sub(n_before));
+            let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+            let every = pipeline.settings().checkpoint_interval();
+            let (mut leg, mut began) = (0, Instant::now());
+            for (at, jobs) in batches(jobs.take(most)).enumerate() {
                 let permit = permits.take(jobs.iter().map(|job| cost(pipeline, job)).sum());
-                if stopped.load(Ordering::Relaxed) || options.is_cancelled() {
-                    // Documents that wait for a worker are then given up too.
-                    stopped.store(true, Ordering::Relaxed);
+                if shared.stopped.load(Ordering::Relaxed) || options.is_cancelled() {
+                    *lock(&shared.unread) = Some(jobs[0].place);
                     break;
                 }
-                let (sender, shared) = (sender.clone(), &shared);
-                scope.spawn_fifo(move |_| shared.mill(at, jobs, permit, &sender));
+                if every.is_some_and(|every| began.elapsed() >= every) {
+                    leg += 1;
+                    began = Instant::now();
+                }
+                let sender = sender.clone();
+                scope.spawn_fifo(move |_| shared.mill(at, leg, jobs, permit, &sender));
             }
             drop(sender);
         });
         writer.join()
     });
     let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    if let Some(error) = broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
+    match shared.broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => written,
     }
-    let (counts, failures) = match written {
-        Ok(_) if options.is_cancelled() => return Err(RunError::Cancelled),
-        Ok(written) => written,
-        Err(source) => {
-            return Err(RunError::Output { folder: outputs.folder().to_owned(), source });
-        }
-    };
-    let mut all = Worker::new(stages);
-    for worker in workers.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        all.merge(stages, worker)?;
-    }
-    let partials = all.partials.into_iter().enumerate();
-    Ok(Flow {
-        counts,
-        failures,
-        stats: all.stats,
-        partials: partials.filter_map(|(at, partial)| Some((at, partial?))).collect(),
-    })
 }
 
 /// Returns the bytes of memory that a document takes up at its peak.
@@ -137,17 +167,41 @@ pub(super) fn batches(jobs: impl Iterator<Item = Job>) -> impl Iterator<Item = V
     })
 }
 
-/// What the workers share.
+/// What reader, workers and writer share.
 struct Shared<'a> {
     pipeline: &'a Pipeline,
     permits: &'a Permits,
-    /// Workers at rest. A document takes one along and brings it back: a stage that uses rayon
-    /// itself may begin another document on the same thread before it is done with the first.
-    workers: &'a Mutex<Vec<Worker>>,
-    stopped: &'a AtomicBool,
+    resting: Mutex<Resting>,
+    starts: Mutex<Starts>,
+    /// Set when there will be no results: whoever sees it gives up.
+    stopped: AtomicBool,
     /// What went wrong that no document is to blame for; ends the run.
-    broken: &'a Mutex<Option<RunError>>,
-    spare_lines: &'a SpareLines,
+    broken: Mutex<Option<RunError>>,
+    /// The first document that the reader did not hand out, if the run was cancelled.
+    unread: Mutex<Option<Place>>,
+    spare_lines: SpareLines,
+    options: &'a RunOptions<'a>,
+}
+
+/// Workers at rest, and what others have left.
+///
+/// A batch takes a worker along and brings it back: a stage that uses rayon itself may begin another
+/// batch on the same thread before it is done with the first.
+#[derive(Default)]
+struct Resting {
+    workers: Vec<(u32, Worker)>,
+    /// What documents of legs that a worker has left behind have shown.
+    left: Vec<(u32, Seen)>,
+}
+
+/// Which batches have begun.
+#[derive(Default)]
+struct Starts {
+    last: usize,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Buffers that the writer is done with. New memory costs more than what is written to it.
@@ -197,10 +251,12 @@ impl Drop for Ending<'_> {
 struct Batch {
     /// Place among the batches.
     at: usize,
+    leg: u32,
+    /// Place of its first document.
+    first: Place,
     permit: u64,
-    documents: Vec<Milled>,
-    /// The lines of those that were kept.
-    lines: Vec<u8>,
+    /// Nothing where the run was cancelled ahead of it.
+    milled: Option<(Vec<Milled>, Vec<u8>)>,
 }
 
 struct Milled {
@@ -210,31 +266,93 @@ struct Milled {
 }
 
 enum Outcome {
+    /// Its line is among those of the batch.
     Kept,
-    Dropped { id: String, source: SourceRef, stage: &'static str, reason: &'static str },
+    Dropped {
+        id: String,
+        source: SourceRef,
+        stage: &'static str,
+        reason: &'static str,
+    },
     Quarantined(Failure),
 }
 
 impl Shared<'_> {
-    fn mill(&self, at: usize, jobs: Vec<Job>, permit: u64, sender: &Sender<Batch>) {
+    fn mill(&self, at: usize, leg: u32, jobs: Vec<Job>, permit: u64, sender: &Sender<Batch>) {
+        let first = jobs[0].place;
         // A gap in the order would hold up every batch behind it.
-        let milled = guarded(|| Ok::<_, DocumentError>(self.mill_all(jobs)));
-        let (documents, lines) = milled.unwrap_or_else(|panic| {
-            self.stopped.store(true, Ordering::Relaxed);
-            let error = RunError::Panicked(panic);
-            *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            Default::default()
+        let milled = guarded(|| {
+            Ok::<_, DocumentError>(self.may_begin(at).then(|| self.mill_all(leg, jobs)))
+        });
+        let milled = milled.unwrap_or_else(|panic| {
+            self.break_off(RunError::Panicked(panic));
+            None
         });
         // The writer goes first only if it can't write; then nobody waits for these documents.
-        if let Err(lost) = sender.send(Batch { at, permit, documents, lines }) {
+        if let Err(lost) = sender.send(Batch { at, leg, first, permit, milled }) {
             self.permits.give(lost.0.permit);
         }
     }
 
-    fn mill_all(&self, jobs: Vec<Job>) -> (Vec<Milled>, Vec<u8>) {
+    /// Tells whether a batch may begin: in a run that was cancelled, only those ahead of one that has.
+    fn may_begin(&self, at: usize) -> bool {
+        let mut starts = lock(&self.starts);
+        if at > starts.last {
+            if self.options.is_cancelled() {
+                return false;
+            }
+            starts.last = at;
+        }
+        true
+    }
+
+    fn break_off(&self, error: RunError) {
+        self.stopped.store(true, Ordering::Relaxed);
+        lock(&self.broken).get_or_insert(error);
+    }
+
+    /// Returns a worker that has seen nothing but documents of `leg`.
+    fn take_worker(&self, leg: u32) -> Worker {
         let stages = self.pipeline.stages();
-        let resting = self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut worker = resting.unwrap_or_else(|| Worker::new(stages));
+        let mut resting = lock(&self.resting);
+        let Some((its_leg, mut worker)) = resting.workers.pop() else {
+            drop(resting);
+            return Worker::new(stages);
+        };
+        if its_leg != leg {
+            let seen = std::mem::replace(&mut worker.seen, Seen::new(stages));
+            resting.left.push((its_leg, seen));
+        }
+        worker
+    }
+
+    /// Returns what the documents of the legs ahead of `leg` have shown, of which no batch may be in
+    /// work any more.
+    fn settle(&self, leg: u32) -> Result<Seen, RunError> {
+        let stages = self.pipeline.stages();
+        let settled = {
+            let mut resting = lock(&self.resting);
+            let mut settled = Vec::new();
+            for (its_leg, worker) in &mut resting.workers {
+                if *its_leg < leg {
+                    settled.push(std::mem::replace(&mut worker.seen, Seen::new(stages)));
+                }
+            }
+            let left = std::mem::take(&mut resting.left);
+            let (ahead, still) = left.into_iter().partition(|(its_leg, _)| *its_leg < leg);
+            resting.left = still;
+            settled.extend(Vec::into_iter(ahead).map(|(_, seen)| seen));
+            settled
+        };
+        let mut all = Seen::new(stages);
+        for seen in settled {
+            all.merge(stages, seen)?;
+        }
+        Ok(all)
+    }
+
+    fn mill_all(&self, leg: u32, jobs: Vec<Job>) -> (Vec<Milled>, Vec<u8>) {
+        let mut worker = self.take_worker(leg);
         let mut documents = Vec::with_capacity(jobs.len());
         let mut lines = self.spare_lines.take();
         for job in jobs {
@@ -246,7 +364,7 @@ impl Shared<'_> {
                 self.outcome(&mut worker, job, &mut lines).unwrap_or_else(Outcome::Quarantined);
             documents.push(Milled { bytes, input_bytes, outcome });
         }
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        lock(&self.resting).workers.push((leg, worker));
         (documents, lines)
     }
 
@@ -275,9 +393,8 @@ impl Shared<'_> {
                     lines.truncate(line_start);
                     failure(&doc, "output", error)
                 })?;
-                if let Err(error) = worker.fold(stages, seen) {
-                    self.stopped.store(true, Ordering::Relaxed);
-                    *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                if let Err(error) = worker.seen.fold(stages, seen) {
+                    self.break_off(error);
                 }
                 Ok(Outcome::Kept)
             }
@@ -286,47 +403,208 @@ impl Shared<'_> {
 }
 
 /// Writes documents in the order of the input, whatever the order they come in.
-fn write(
-    receiver: Receiver<Batch>,
-    outputs: &Outputs,
-    permits: &Permits,
-    options: &RunOptions<'_>,
-    stopped: &AtomicBool,
-    spare_lines: &SpareLines,
-) -> io::Result<(Counts, Vec<Failure>)> {
-    let mut results = Results::open(outputs);
-    let mut waiting = BTreeMap::new();
-    let mut next = 0;
-    for batch in receiver {
-        waiting.insert(batch.at, batch);
-        while let Some(batch) = waiting.remove(&next) {
-            next += 1;
-            // After a failure the rest only gives its permits back, so that nobody waits for ever.
-            let fail = |error| {
-                stopped.store(true, Ordering::Relaxed);
-                Err(error)
-            };
-            if let Ok(open) = &mut results
-                && let Err(error) = open.documents.write_all(&batch.lines)
-            {
-                results = fail(error);
-            }
-            for milled in batch.documents {
-                let input_bytes = milled.input_bytes;
-                if let Ok(open) = &mut results
-                    && let Err(error) = open.take(milled)
-                {
-                    results = fail(error);
-                }
-                if let Some(progress) = options.progress {
-                    progress.document(input_bytes);
-                }
-            }
-            spare_lines.give(batch.lines);
-            permits.give(batch.permit);
-        }
+struct Writer<'a> {
+    shared: &'a Shared<'a>,
+    outputs: &'a Outputs,
+    journal: &'a mut Journal,
+    results: Results<'a>,
+    so_far: SoFar,
+    /// Failures that a checkpoint has told of.
+    n_told: usize,
+    /// The leg of the batch that was last written.
+    leg: u32,
+    stored: StoredSeen,
+}
+
+/// The files of what the corpus stages know.
+#[derive(Debug, Default)]
+pub(super) struct StoredSeen {
+    files: Vec<Stored>,
+    /// Bytes of those that hold the whole, and of those that add to it.
+    whole_bytes: u64,
+    added_bytes: u64,
+}
+
+impl StoredSeen {
+    /// Returns what an earlier run has stored.
+    pub(super) fn found(outputs: &Outputs, earlier: &Earlier) -> Self {
+        let files: Vec<Stored> = earlier.seen().cloned().collect();
+        let bytes = files.iter().map(|stored| stored.bytes(outputs.staging())).sum();
+        Self { files, whole_bytes: bytes, added_bytes: 0 }
     }
-    results?.finish()
+}
+
+/// Bytes of additions below which the whole isn't stored anew.
+const FEW_ADDED_BYTES: u64 = 16 << 20;
+
+impl<'a> Writer<'a> {
+    fn open(
+        shared: &'a Shared<'a>,
+        outputs: &'a Outputs,
+        journal: &'a mut Journal,
+        so_far: SoFar,
+        ends: Option<Ends>,
+    ) -> Result<Self, RunError> {
+        let results = Results::open(outputs, ends.as_ref()).map_err(at(outputs))?;
+        let n_told = so_far.failures.len();
+        let stored = ends.map(|ends| ends.stored).unwrap_or_default();
+        Ok(Self { shared, outputs, journal, results, so_far, n_told, leg: 0, stored })
+    }
+
+    fn write_all(mut self, batches: Receiver<Batch>) -> Result<SoFar, RunError> {
+        let mut waiting = BTreeMap::new();
+        let mut next = 0;
+        let mut result = Ok(());
+        // The first document of the first batch that was not milled.
+        let mut end = None;
+        for batch in batches {
+            waiting.insert(batch.at, batch);
+            while let Some(batch) = waiting.remove(&next) {
+                next += 1;
+                let Batch { leg, first, permit, milled, .. } = batch;
+                // After a failure, or the end of a cancelled run, the rest only gives its permits
+                // back, so that nobody waits for ever.
+                if result.is_ok() && end.is_none() {
+                    match milled {
+                        None => end = Some(first),
+                        Some((documents, lines)) => {
+                            result = self.take(leg, first, documents, &lines);
+                            self.shared.spare_lines.give(lines);
+                        }
+                    }
+                    if result.is_err() {
+                        self.shared.stopped.store(true, Ordering::Relaxed);
+                    }
+                }
+                self.shared.permits.give(permit);
+            }
+        }
+        result?;
+        if lock(&self.shared.broken).is_some() {
+            // Told by whoever looks there.
+            return Ok(self.so_far);
+        }
+        let end = end.or_else(|| *lock(&self.shared.unread));
+        if self.shared.options.is_cancelled() {
+            if self.so_far.counts.read > 0 {
+                self.check_point(u32::MAX, end.unwrap_or(Place::END))?;
+            }
+            return Err(RunError::Cancelled { read: self.so_far.counts.read });
+        }
+        if self.leg > 0 || self.so_far.next > Place::default() {
+            // The results of a long run are not lost either if their last stages are broken off.
+            self.check_point(u32::MAX, Place::END)?;
+        } else {
+            let rest = self.shared.settle(u32::MAX)?;
+            self.so_far.seen.merge(self.shared.pipeline.stages(), rest)?;
+        }
+        self.results.finish().map_err(at(self.outputs))?;
+        Ok(self.so_far)
+    }
+
+    fn take(
+        &mut self,
+        leg: u32,
+        first: Place,
+        documents: Vec<Milled>,
+        lines: &[u8],
+    ) -> Result<(), RunError> {
+        if leg > self.leg {
+            self.check_point(leg, first)?;
+            self.leg = leg;
+        }
+        self.results.documents.write_all(lines).map_err(at(self.outputs))?;
+        for milled in documents {
+            let input_bytes = milled.input_bytes;
+            self.results.take(milled, &mut self.so_far).map_err(at(self.outputs))?;
+            self.refuse_errors(ERRORS_AFTER)?;
+            if let Some(progress) = self.shared.options.progress {
+                progress.document(input_bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a run in which too many of at least `least` documents have failed.
+    fn refuse_errors(&self, least: u64) -> Result<(), RunError> {
+        let Counts { read, quarantined, .. } = self.so_far.counts;
+        let most = self.shared.pipeline.settings().max_error_rate.0;
+        if quarantined > 0 && read >= least && quarantined as f64 > most * read as f64 {
+            let first = self.so_far.failures.first().cloned().map(Box::new);
+            return Err(RunError::TooManyErrors { quarantined, read, most, first });
+        }
+        Ok(())
+    }
+
+    /// Makes sure of everything up to the document at `next`, the first one of `leg`.
+    fn check_point(&mut self, leg: u32, next: Place) -> Result<(), RunError> {
+        let stages = self.shared.pipeline.stages();
+        let new = self.shared.settle(leg)?;
+        let is_whole = self.stored.added_bytes > self.stored.whole_bytes.max(FEW_ADDED_BYTES);
+        let at = at(self.outputs);
+        let (documents, quarantine, dropped) = self.results.sync().map_err(&at)?;
+        let mut old = Vec::new();
+        let files;
+        if is_whole {
+            self.so_far.seen.merge(stages, new)?;
+            files = store(self.journal, stages, &self.so_far.seen, &at)?;
+            old = std::mem::replace(&mut self.stored.files, files.0.clone());
+            (self.stored.whole_bytes, self.stored.added_bytes) = (files.1, 0);
+        } else {
+            files = store(self.journal, stages, &new, &at)?;
+            self.so_far.seen.merge(stages, new)?;
+            self.stored.files.extend(files.0.iter().cloned());
+            self.stored.added_bytes += files.1;
+        }
+        let failures = self.so_far.failures[self.n_told..].to_vec();
+        self.n_told = self.so_far.failures.len();
+        let checkpoint = Checkpoint {
+            next,
+            counts: self.so_far.counts.clone(),
+            failures,
+            stats: self.so_far.seen.stats.clone(),
+            documents,
+            quarantine,
+            dropped,
+            seen: files.0,
+            is_whole,
+        };
+        self.journal.reached(checkpoint).map_err(&at)?;
+        self.outputs.keep();
+        self.journal.forget(&old);
+        self.so_far.next = next;
+        Ok(())
+    }
+}
+
+/// Documents after which a run ends as soon as too many of them have failed.
+const ERRORS_AFTER: u64 = 1000;
+
+/// Returns what makes an error of one at the output folder.
+fn at(outputs: &Outputs) -> impl Fn(io::Error) -> RunError + '_ {
+    |source| RunError::Output { folder: outputs.folder().to_owned(), source }
+}
+
+/// Stores what the corpus stages know; returns the files and their bytes.
+pub(super) fn store(
+    journal: &mut Journal,
+    stages: &[PipelineStage],
+    seen: &Seen,
+    at: &impl Fn(io::Error) -> RunError,
+) -> Result<(Vec<Stored>, u64), RunError> {
+    let (mut files, mut bytes) = (Vec::new(), 0);
+    for (place, partial) in seen.partials.iter().enumerate() {
+        let (Some(partial), Built::Corpus(built)) = (partial, &stages[place].built) else {
+            continue;
+        };
+        let packed = guarded(|| Ok::<_, DocumentError>(built.store(&**partial)))
+            .unwrap_or_else(|panic| Err(panic.into()))
+            .map_err(|source| RunError::Store { stage: stages[place].name, source })?;
+        let (stored, n) = journal.store(place, &packed).map_err(at)?;
+        files.push(stored);
+        bytes += n;
+    }
+    Ok((files, bytes))
 }
 
 /// The results that grow with the documents.
@@ -334,52 +612,57 @@ struct Results<'a> {
     documents: OutputFile<'a>,
     quarantine: OutputFile<'a>,
     dropped: OutputFile<'a>,
-    counts: Counts,
-    failures: Vec<Failure>,
 }
 
 impl<'a> Results<'a> {
-    fn open(outputs: &'a Outputs) -> io::Result<Self> {
-        let create = |name| outputs.create(Path::new(name));
+    fn open(outputs: &'a Outputs, ends: Option<&Ends>) -> io::Result<Self> {
+        let open = |name, bytes: Option<u64>| match bytes {
+            Some(bytes) => outputs.append(Path::new(name), bytes),
+            None => outputs.create(Path::new(name)),
+        };
+        let documents = ends.and_then(|ends| ends.documents.as_u64());
         Ok(Self {
-            documents: create("documents.jsonl")?,
-            quarantine: create("quarantine.jsonl")?,
-            dropped: create("dropped.jsonl")?,
-            counts: Counts::default(),
-            failures: Vec::new(),
+            documents: open("documents.jsonl", documents)?,
+            quarantine: open("quarantine.jsonl", ends.map(|ends| ends.quarantine))?,
+            dropped: open("dropped.jsonl", ends.map(|ends| ends.dropped))?,
         })
     }
 
     /// Takes a document, whose line is written already if it was kept.
-    fn take(&mut self, milled: Milled) -> io::Result<()> {
-        self.counts.read += 1;
-        self.counts.bytes += milled.bytes;
+    fn take(&mut self, milled: Milled, so_far: &mut SoFar) -> io::Result<()> {
+        let counts = &mut so_far.counts;
+        counts.read += 1;
+        counts.bytes += milled.bytes;
         match milled.outcome {
             Outcome::Kept => {
-                self.counts.kept += 1;
+                counts.kept += 1;
                 Ok(())
             }
             Outcome::Dropped { id, source, stage, reason } => {
-                self.counts.dropped += 1;
-                *self.counts.dropped_by.entry(format!("{stage}: {reason}")).or_default() += 1;
+                counts.dropped += 1;
+                *counts.dropped_by.entry(format!("{stage}: {reason}")).or_default() += 1;
                 self.dropped.write_all(&sink::dropped_line(&id, &source, stage, reason))
             }
             Outcome::Quarantined(failure) => {
-                self.counts.quarantined += 1;
-                *self.counts.quarantined_by.entry(failure.stage.clone()).or_default() += 1;
+                counts.quarantined += 1;
+                *counts.quarantined_by.entry(failure.stage.clone()).or_default() += 1;
                 self.quarantine.write_all(&sink::failure_line(&failure))?;
-                if self.failures.len() < Corpus::LISTED {
-                    self.failures.push(failure);
+                if so_far.failures.len() < Corpus::LISTED {
+                    so_far.failures.push(failure);
                 }
                 Ok(())
             }
         }
     }
 
-    fn finish(self) -> io::Result<(Counts, Vec<Failure>)> {
+    /// Makes sure of all that is written; returns how to go on with each result.
+    fn sync(&mut self) -> io::Result<(serde_json::Value, u64, u64)> {
+        Ok((self.documents.sync()?.into(), self.quarantine.sync()?, self.dropped.sync()?))
+    }
+
+    fn finish(self) -> io::Result<()> {
         self.documents.finish()?;
         self.quarantine.finish()?;
-        self.dropped.finish()?;
-        Ok((self.counts, self.failures))
+        self.dropped.finish()
     }
 }

@@ -1,7 +1,8 @@
 //! `run.json`: what was run on what, what became of it, and how long each stage took.
 
+use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -32,6 +33,7 @@ pub(super) fn write(
         "config": pipeline.resolved(),
         "inputs": { "files": pipeline.files().len(), "bytes": pipeline.input_bytes() },
         "sample": options.sample,
+        "shard": options.shard.map(|shard| shard.to_string()),
         "counts": counts,
         "stages": stages(pipeline, stats),
         "threads": pipeline.settings().threads.count(),
@@ -44,6 +46,18 @@ pub(super) fn write(
     serde_json::to_writer_pretty(&mut file, &manifest)?;
     file.write_all(b"\n")?;
     file.finish()
+}
+
+/// Returns the names of the results that the manifest in `folder` lists, in their order.
+pub(super) fn results(folder: &Path) -> Vec<PathBuf> {
+    let manifest = fs::read(folder.join("run.json")).unwrap_or_default();
+    let manifest = serde_json::from_slice::<Value>(&manifest).unwrap_or_default();
+    let outputs = manifest["outputs"].as_object();
+    let mut names: Vec<PathBuf> =
+        outputs.into_iter().flat_map(|outputs| outputs.keys()).map(PathBuf::from).collect();
+    names.push(PathBuf::from("run.json"));
+    names.sort();
+    names
 }
 
 fn stages(pipeline: &Pipeline, stats: &[StageStats]) -> Vec<Value> {

@@ -5,23 +5,35 @@
 //! stages, and no more documents are in memory than the permits allow.
 
 mod flow;
+mod journal;
 mod manifest;
 mod permits;
+mod resume;
+mod shard;
 mod survey;
 mod worker;
 
+use std::any::Any;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use crate::config::{Settings, TokenFormat};
-use crate::corpus::{Corpus, Counts};
+use crate::corpus::{Corpus, Counts, Failure};
+use crate::document::Place;
 use crate::sink::Outputs;
 use crate::source::InputFile;
 use crate::stage::{Built, DocumentError, FinishError};
 
+use flow::SoFar;
+use journal::{Begun, Commit, Journal};
+use resume::{Found, Unfinished};
+pub use shard::{MergeError, Shard};
+use worker::Seen;
 pub(crate) use worker::chain as error_chain;
 pub use worker::{StageStats, Worker};
 
@@ -33,6 +45,13 @@ pub struct Pipeline {
     files: Vec<InputFile>,
     output: PathBuf,
     path: PathBuf,
+    /// Files that the options name.
+    resources: Vec<PathBuf>,
+}
+
+/// Names what program runs, to tell whether another can go on with its work: version and dictionaries.
+fn program() -> String {
+    format!("{} {}", env!("CARGO_PKG_VERSION"), env!("HANMILL_TABLES"))
 }
 
 /// A stage in its place in a pipeline.
@@ -54,8 +73,19 @@ impl Pipeline {
         files: Vec<InputFile>,
         output: PathBuf,
         path: PathBuf,
+        resources: Vec<PathBuf>,
     ) -> Self {
-        Self { settings, stages, files, output, path }
+        Self { settings, stages, files, output, path, resources }
+    }
+
+    /// Returns the same pipeline with an output folder of its own for a shard: `shards/03-of-16` in
+    /// that of the pipeline.
+    #[must_use]
+    pub fn for_shard(mut self, shard: Shard) -> Self {
+        let width = shard.of().to_string().len();
+        let name = format!("{:0width$}-of-{}", shard.number(), shard.of());
+        self.output.extend(["shards", &name]);
+        self
     }
 
     /// Returns the stages in order.
@@ -117,49 +147,174 @@ impl Pipeline {
         if let Some(resolved) = resolved.as_object_mut() {
             resolved.remove("memory");
             resolved.remove("threads");
+            resolved.remove("checkpoint_seconds");
             resolved.insert("output".into(), json!({ "tokens": self.settings.output.tokens }));
         }
         blake3::hash(resolved.to_string().as_bytes()).to_hex().to_string()
     }
 
-    /// Runs the pipeline: reads every document, and writes results when all has gone well.
+    /// Returns the BLAKE3 hash, in hex, of all files that the options name, such as dictionaries.
     ///
     /// # Errors
-    /// If results can't be written, or `options.cancel` is set. Earlier results then stay as they were.
+    /// If one can't be read any more.
+    fn dictionaries_hash(&self) -> io::Result<String> {
+        let mut hasher = blake3::Hasher::new();
+        for path in &self.resources {
+            hasher.update(path.as_os_str().as_encoded_bytes());
+            let mut file = File::open(path)?;
+            if file.metadata()?.is_file() {
+                let n = io::copy(&mut file, &mut hasher)?;
+                hasher.update(&n.to_le_bytes());
+            }
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    /// Returns the BLAKE3 hash, in hex, of the names, sizes and times of the input files.
+    fn inputs_hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for file in &self.files {
+            let modified = std::fs::metadata(&file.path).and_then(|found| found.modified()).ok();
+            let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            hasher.update(file.shown.as_bytes());
+            hasher.update(&[0]);
+            hasher.update(&file.bytes.to_le_bytes());
+            hasher.update(&since.unwrap_or_default().as_nanos().to_le_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    fn begun(&self, options: &RunOptions<'_>) -> io::Result<Begun> {
+        Ok(Begun {
+            hanmill: program(),
+            pipeline: self.hash(),
+            dictionaries: self.dictionaries_hash()?,
+            inputs: self.inputs_hash(),
+            sample: options.sample,
+            shard: options.shard.map(|shard| shard.to_string()),
+            ..Begun::new()
+        })
+    }
+
+    /// Runs the pipeline: reads every document, and writes results when all has gone well.
+    ///
+    /// A run that was broken off is gone on with, from the last moment at which it made sure of what it
+    /// had; the results are the same as if it had not been.
+    ///
+    /// # Errors
+    /// If results can't be written, too many documents fail, or `options.cancel` is set; or if the
+    /// folder holds a run that was broken off and is not a run of this pipeline. Earlier results then
+    /// stay as they were.
     pub fn run(&self, options: &RunOptions<'_>) -> Result<Summary, RunError> {
         let started = Instant::now();
         let at_output = |source| RunError::Output { folder: self.output.clone(), source };
-        let outputs = Outputs::open(&self.output).map_err(at_output)?;
+        let outputs = Outputs::reopen(&self.output).map_err(at_output)?;
+        let begun = self.begun(options).map_err(RunError::Dictionary)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.settings.threads.count())
             .thread_name(|at| format!("mill-{at}"))
             .build()?;
-        survey::run(self, &pool, options)?;
-        let flow = flow::run(self, &pool, &outputs, options)?;
+        let (start, until) = self.range(options);
+        let resumed = match resume::find(self, &outputs, &begun, options)? {
+            Found::Nothing => None,
+            Found::Committed(counts) => {
+                outputs.clear().map_err(at_output)?;
+                let results = manifest::results(&self.output);
+                let wall = started.elapsed();
+                return Ok(Summary { counts, wall, output: self.output.clone(), results });
+            }
+            Found::Unfinished(unfinished) => Some(*unfinished),
+        };
+        let is_resumed = resumed.is_some();
+        let (mut journal, so_far, ends, surveys) = match resumed {
+            Some(Unfinished { journal, so_far, ends, surveys }) => {
+                if let Some(progress) = options.progress {
+                    progress.resumed(&so_far.counts, self.bytes_before(so_far.next));
+                }
+                (journal, so_far, Some(ends), surveys)
+            }
+            None => {
+                outputs.clear().map_err(at_output)?;
+                let journal = Journal::begin(outputs.staging(), &begun).map_err(at_output)?;
+                (journal, SoFar::new(&self.stages, start), None, Vec::new())
+            }
+        };
+        survey::run(self, &pool, options, &outputs, &mut journal, &surveys)?;
+        let so_far = flow::run(self, &pool, &outputs, options, &mut journal, so_far, ends, until)?;
+        if options.shard.is_some() {
+            shard::write(self, &outputs, &begun, &so_far)?;
+        }
+        let SoFar { counts, failures, seen, .. } = so_far;
+        let journal = (is_resumed || journal.has_checkpoint()).then_some(&mut journal);
+        self.conclude(outputs, &counts, &failures, seen, options, journal, started)
+    }
+
+    /// Lets the corpus stages finish, and moves all results into place.
+    #[expect(clippy::too_many_arguments, reason = "all that a run has come to")]
+    fn conclude(
+        &self,
+        outputs: Outputs,
+        counts: &Counts,
+        failures: &[Failure],
+        seen: Seen,
+        options: &RunOptions<'_>,
+        journal: Option<&mut Journal>,
+        started: Instant,
+    ) -> Result<Summary, RunError> {
+        let at_output = |source| RunError::Output { folder: self.output.clone(), source };
         let hash = self.hash();
         let names: Vec<&'static str> = self.stages.iter().map(|stage| stage.name).collect();
         let mut corpus = Corpus {
             stages: &names,
             pipeline_hash: &hash,
-            ..Corpus::new(&flow.counts, &flow.failures, &outputs)
+            ..Corpus::new(counts, failures, &outputs)
         };
-        for (at, partial) in flow.partials {
-            let stage = &self.stages[at];
-            if let Built::Corpus(built) = &stage.built {
-                worker::guarded(|| Ok::<_, DocumentError>(built.finish(partial, &mut corpus)))
+        if options.shard.is_none() {
+            self.finish(seen.partials, &mut corpus)?;
+        }
+        let wall = started.elapsed();
+        manifest::write(self, &outputs, counts, &seen.stats, &hash, wall, options)
+            .map_err(at_output)?;
+        if options.is_cancelled() {
+            return Err(RunError::Cancelled { read: counts.read });
+        }
+        let results: Vec<PathBuf> = outputs.finished().into_keys().collect();
+        if let Some(journal) = journal {
+            let (names, stale) = (results.clone(), outputs.stale());
+            journal
+                .committing(Commit { names, stale, counts: counts.clone() })
+                .map_err(at_output)?;
+        }
+        outputs.commit().map_err(at_output)?;
+        Ok(Summary { counts: counts.clone(), wall, output: self.output.clone(), results })
+    }
+
+    /// Lets the corpus stages write what they have made of all documents.
+    fn finish(
+        &self,
+        partials: Vec<Option<Box<dyn Any + Send>>>,
+        corpus: &mut Corpus<'_>,
+    ) -> Result<(), RunError> {
+        for (stage, partial) in self.stages.iter().zip(partials) {
+            if let (Built::Corpus(built), Some(partial)) = (&stage.built, partial) {
+                worker::guarded(|| Ok::<_, DocumentError>(built.finish(partial, corpus)))
                     .unwrap_or_else(|panic| Err(panic.into()))
                     .map_err(|source| RunError::Finish { stage: stage.name, source })?;
             }
         }
-        let wall = started.elapsed();
-        manifest::write(self, &outputs, &flow.counts, &flow.stats, &hash, wall, options)
-            .map_err(at_output)?;
-        if options.is_cancelled() {
-            return Err(RunError::Cancelled);
-        }
-        let results = outputs.finished().into_keys().collect();
-        outputs.commit().map_err(at_output)?;
-        Ok(Summary { counts: flow.counts, wall, output: self.output.clone(), results })
+        Ok(())
+    }
+
+    /// Returns the first place of the part of the input that is asked for, and the first behind it.
+    fn range(&self, options: &RunOptions<'_>) -> (Place, Place) {
+        options.shard.map_or((Place::default(), Place::END), |shard| shard.range(self))
+    }
+
+    /// Returns about how many bytes of the input lie ahead of a place.
+    fn bytes_before(&self, place: Place) -> u64 {
+        let file = (place.file as usize).min(self.files.len());
+        let inside = self.files.get(file).map_or(0, |at| place.offset.min(at.bytes));
+        self.files[..file].iter().map(|file| file.bytes).sum::<u64>() + inside
     }
 
     fn token_format(&self) -> TokenFormat {
@@ -177,8 +332,13 @@ pub struct RunOptions<'a> {
     pub sample: Option<u64>,
     /// Is told of each document that is through.
     pub progress: Option<&'a dyn Progress>,
-    /// Ends the run early, without results, once it is true.
+    /// Ends the run early, without results, once it is true. Documents in work are finished first, and
+    /// the next run goes on behind them.
     pub cancel: Option<&'a AtomicBool>,
+    /// Starts from nothing, whatever a run that was broken off has left.
+    pub fresh: bool,
+    /// Mills only a part of the input, for [`merge`](Pipeline::merge) to put together with the others.
+    pub shard: Option<Shard>,
 }
 
 impl RunOptions<'_> {
@@ -195,6 +355,10 @@ pub trait Progress: Sync {
     /// So many bytes of the input were looked at, with this one document, ahead of the run itself;
     /// from any thread.
     fn surveyed(&self, _input_bytes: u64) {}
+
+    /// The run goes on with one that was broken off: so many documents, and about so many bytes of the
+    /// input, are through already.
+    fn resumed(&self, _counts: &Counts, _input_bytes: u64) {}
 }
 
 /// How a run has ended.
@@ -235,7 +399,76 @@ pub enum RunError {
     /// The threads could not be started.
     #[error("the threads can't be started")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// What a stage knows of the corpus could not be written down.
+    #[error("what stage `{stage}` knows of the corpus can't be stored")]
+    Store {
+        /// The stage.
+        stage: &'static str,
+        /// Why.
+        source: FinishError,
+    },
+    /// What a run that was broken off has left can't be read.
+    #[error(
+        "the run that was broken off in `{}` can't be gone on with; `--fresh` starts over",
+        folder.display()
+    )]
+    Damaged {
+        /// The output folder.
+        folder: PathBuf,
+        /// Why.
+        source: FinishError,
+    },
+    /// The output folder holds an unfinished run of something else.
+    #[error(
+        "`{}` holds a run that was broken off after {read} documents, with {difference}; `--fresh` \
+         gives it up and starts over, another `--output` leaves it as it is",
+        folder.display()
+    )]
+    OtherRun {
+        /// The output folder.
+        folder: PathBuf,
+        /// Documents that it had read.
+        read: u64,
+        /// What is not the same.
+        difference: &'static str,
+    },
+    /// Shards can't be put together.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// A file that an option names could not be read.
+    #[error("a file that the pipeline names can't be read")]
+    Dictionary(#[source] io::Error),
+    /// More documents failed than `max_error_rate` allows.
+    #[error(
+        "{quarantined} of {read} documents failed, more than `max_error_rate: {most}` allows{}",
+        first.as_ref().map_or(String::new(), |first| {
+            format!("; the first: {}: {}", first.source, first.error)
+        })
+    )]
+    TooManyErrors {
+        /// Documents that failed.
+        quarantined: u64,
+        /// Documents read by then.
+        read: u64,
+        /// The share allowed.
+        most: f64,
+        /// The first that failed.
+        first: Option<Box<Failure>>,
+    },
     /// The run was told to end.
-    #[error("interrupted; earlier results are as they were")]
-    Cancelled,
+    #[error("{}", cancelled(*read))]
+    Cancelled {
+        /// Documents that are through, and will not be read again.
+        read: u64,
+    },
+}
+
+fn cancelled(read: u64) -> String {
+    if read == 0 {
+        return "interrupted; earlier results are as they were".to_owned();
+    }
+    format!(
+        "interrupted after {read} documents; say the same again to go on from there; earlier results \
+         are as they were"
+    )
 }

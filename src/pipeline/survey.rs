@@ -8,30 +8,58 @@ use std::any::Any;
 use std::sync::{Mutex, PoisonError};
 
 use super::flow::{batches, cost};
+use super::journal::{Journal, Stored, read_stored};
 use super::permits::Permits;
 use super::worker::{Fate, Worker, guarded, partials};
 use super::{Pipeline, RunError, RunOptions};
+use crate::document::Place;
+use crate::sink::Outputs;
 use crate::source::{self, Job};
 use crate::stage::{Built, DocumentError, DynSurvey};
 
 /// Bytes of input up to which every document is looked at.
 const WHOLE_BELOW: u64 = 128 << 20;
 
-/// Lets the stages that want to look at the corpus do so.
+/// Bytes of input from which on it is worth while to store what a look has shown.
+const STORED_ABOVE: u64 = 16 << 20;
+
+/// Lets the stages that want to look at the corpus do so, or tells them what they have learned from it
+/// in a run that was broken off.
 pub(super) fn run(
     pipeline: &Pipeline,
     pool: &rayon::ThreadPool,
     options: &RunOptions<'_>,
+    outputs: &Outputs,
+    journal: &mut Journal,
+    known: &[Stored],
 ) -> Result<(), RunError> {
+    let at_output = |source| RunError::Output { folder: outputs.folder().to_owned(), source };
+    let damaged = |source| RunError::Damaged { folder: outputs.folder().to_owned(), source };
     let is_folded = partials(pipeline.stages()).into_iter().map(|partial| partial.is_some());
     for ((at, stage), is_folded) in pipeline.stages().iter().enumerate().zip(is_folded) {
         if let Built::Corpus(built) = &stage.built
             && let Some(survey) = built.survey(is_folded)
         {
-            let all = look(pipeline, pool, options, at, survey)?;
-            if options.is_cancelled() {
-                return Err(RunError::Cancelled);
-            }
+            let stored = known.iter().find(|stored| stored.stage == at);
+            let all = match stored {
+                Some(stored) => read_stored(outputs.staging(), stored)
+                    .map_err(|error| damaged(error.into()))
+                    .and_then(|bytes| survey.restore(&bytes).map_err(damaged))?,
+                None => {
+                    let all = look(pipeline, pool, options, at, survey)?;
+                    if options.is_cancelled() {
+                        return Err(RunError::Cancelled { read: 0 });
+                    }
+                    if pipeline.input_bytes() >= STORED_ABOVE {
+                        let packed = survey
+                            .store(&*all)
+                            .map_err(|source| RunError::Store { stage: stage.name, source })?;
+                        let (stored, _) = journal.store(at, &packed).map_err(at_output)?;
+                        journal.surveyed(stored).map_err(at_output)?;
+                    }
+                    all
+                }
+            };
             guarded(|| {
                 survey.finish(all);
                 Ok::<_, DocumentError>(())
@@ -40,6 +68,19 @@ pub(super) fn run(
         }
     }
     Ok(())
+}
+
+/// Tells whether the document at `place` is one of the one in `step` that are looked at.
+///
+/// By its place alone, so that whoever reads which part of the input looks at the same ones.
+fn is_in_sample(place: Place, step: u64) -> bool {
+    // SplitMix64, whose every bit depends on every bit of what it is given.
+    let mut hash =
+        place.offset.wrapping_add(u64::from(place.file).wrapping_mul(0xD129_0A9D_41E5_9C6B));
+    hash = hash.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (hash ^ (hash >> 31)).is_multiple_of(step)
 }
 
 /// A worker, and what it has seen.
@@ -90,7 +131,7 @@ fn look(
     pool.in_place_scope_fifo(|scope| {
         let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
         let most = options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        let jobs = jobs.take(most).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+        let jobs = jobs.take(most).filter(|job| is_in_sample(job.place, step));
         for jobs in batches(jobs) {
             let permit = permits.take(jobs.iter().map(|job| cost(pipeline, job)).sum());
             if options.is_cancelled() {

@@ -6,6 +6,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::{PipelineStage, RunError};
 use crate::corpus::Failure;
 use crate::document::Document;
@@ -16,14 +18,62 @@ use crate::stage::{Built, DocumentError, Scratch, Verdict};
 #[derive(Debug)]
 pub struct Worker {
     scratch: Scratch,
-    /// What this worker's documents add to each stage that folds them, in the order of the stages.
+    /// What its documents have shown since it was last asked.
+    pub(super) seen: Seen,
+}
+
+/// What some documents have shown.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// What they add to each stage that folds documents, in the order of the stages.
     pub(super) partials: Vec<Option<Box<dyn Any + Send>>>,
     /// What each stage has done, in the order of the stages.
     pub(super) stats: Vec<StageStats>,
 }
 
+impl Seen {
+    /// Returns what no document shows.
+    pub(super) fn new(stages: &[PipelineStage]) -> Self {
+        Self { partials: partials(stages), stats: vec![StageStats::default(); stages.len()] }
+    }
+
+    /// Adds what other documents have shown.
+    pub(super) fn merge(&mut self, stages: &[PipelineStage], other: Self) -> Result<(), RunError> {
+        for (into, from) in self.stats.iter_mut().zip(&other.stats) {
+            into.add(from);
+        }
+        let partials = other.partials.into_iter().enumerate();
+        let partials = partials.filter_map(|(at, partial)| Some((at, partial?)));
+        self.fold(stages, Observations(partials.collect()))
+    }
+
+    /// Adds what a document showed; nothing of it may be added before the document is sure to be kept.
+    ///
+    /// A panic of a stage in the midst of it leaves half a result, so that it ends the run.
+    pub(super) fn fold(
+        &mut self,
+        stages: &[PipelineStage],
+        seen: Observations,
+    ) -> Result<(), RunError> {
+        for (at, partial) in seen.0 {
+            if let (Built::Corpus(built), Some(into)) = (&stages[at].built, &mut self.partials[at])
+            {
+                guarded(|| {
+                    built.merge(&mut **into, partial);
+                    Ok::<_, DocumentError>(())
+                })
+                .map_err(|panic| RunError::Finish {
+                    stage: stages[at].name,
+                    source: panic.into(),
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What a stage has done to the documents it met.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct StageStats {
     /// Documents that came in.
     pub documents_in: u64,
@@ -59,11 +109,7 @@ pub(super) enum Fate {
 impl Worker {
     /// Makes a worker for these stages.
     pub fn new(stages: &[PipelineStage]) -> Self {
-        Self {
-            scratch: Scratch::default(),
-            partials: partials(stages),
-            stats: vec![StageStats::default(); stages.len()],
-        }
+        Self { scratch: Scratch::default(), seen: Seen::new(stages) }
     }
 
     /// Returns the buffers of the stages.
@@ -127,7 +173,7 @@ impl Worker {
         let revisions = doc.revisions().len();
         let bytes_in = if doc.is_decoded() { doc.text().len() } else { doc.raw.len() };
         let verdict = guarded(|| stage.built.process(doc, &mut self.scratch));
-        let stats = &mut self.stats[at];
+        let stats = &mut self.seen.stats[at];
         let started = std::mem::replace(clock, Instant::now());
         stats.time += *clock - started;
         stats.documents_in += 1;
@@ -149,7 +195,7 @@ impl Worker {
     ) -> Result<Observations, Failure> {
         let mut seen = Vec::new();
         for (at, stage) in stages.iter().enumerate() {
-            if let (Built::Corpus(built), true) = (&stage.built, self.partials[at].is_some()) {
+            if let (Built::Corpus(built), true) = (&stage.built, self.seen.partials[at].is_some()) {
                 let partial =
                     guarded(|| Ok::<_, DocumentError>(built.observe(doc, &mut self.scratch)))
                         .map_err(|error| failure(doc, stage.name, error))?;
@@ -157,40 +203,6 @@ impl Worker {
             }
         }
         Ok(Observations(seen))
-    }
-
-    /// Adds what a document showed; nothing of it may be added before the document is sure to be kept.
-    ///
-    /// A panic of a stage in the midst of it leaves half a result, so that it ends the run.
-    pub(super) fn fold(
-        &mut self,
-        stages: &[PipelineStage],
-        seen: Observations,
-    ) -> Result<(), RunError> {
-        for (at, partial) in seen.0 {
-            if let (Built::Corpus(built), Some(into)) = (&stages[at].built, &mut self.partials[at])
-            {
-                guarded(|| {
-                    built.merge(&mut **into, partial);
-                    Ok::<_, DocumentError>(())
-                })
-                .map_err(|panic| RunError::Finish {
-                    stage: stages[at].name,
-                    source: panic.into(),
-                })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds all that another worker has seen and done.
-    pub(super) fn merge(&mut self, stages: &[PipelineStage], other: Self) -> Result<(), RunError> {
-        for (into, from) in self.stats.iter_mut().zip(&other.stats) {
-            into.add(from);
-        }
-        let partials = other.partials.into_iter().enumerate();
-        let partials = partials.filter_map(|(at, partial)| Some((at, partial?)));
-        self.fold(stages, Observations(partials.collect()))
     }
 }
 

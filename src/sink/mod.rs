@@ -5,4 +5,5 @@ mod outputs;
 mod string;
 
 pub use json_lines::{append_document, document_line, dropped_line, failure_line};
+pub(crate) use outputs::sync_folder;
 pub use outputs::{OutputFile, Outputs};

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use walkdir::WalkDir;
 
 /// Folder of unfinished results, inside the output folder so that a rename never crosses disks.
 const STAGING: &str = ".hanmill-unfinished";
@@ -19,7 +22,8 @@ const BUFFER_BYTES: usize = 1 << 16;
 
 /// An output folder during a run.
 ///
-/// Dropped without [`commit`](Self::commit), it leaves earlier results as they were.
+/// Dropped without [`commit`](Self::commit), it leaves earlier results as they were, and nothing of
+/// its own unless it was told to [`keep`](Self::keep) what is unfinished.
 #[derive(Debug)]
 pub struct Outputs {
     folder: PathBuf,
@@ -27,6 +31,7 @@ pub struct Outputs {
     // Held for as long as the run lasts, so that two runs never write to one folder.
     _lock: File,
     finished: Mutex<BTreeMap<PathBuf, u64>>,
+    is_kept: AtomicBool,
 }
 
 impl Outputs {
@@ -35,6 +40,16 @@ impl Outputs {
     /// # Errors
     /// If the folder can't be written to, or another run is writing to it.
     pub fn open(folder: &Path) -> io::Result<Self> {
+        let outputs = Self::reopen(folder)?;
+        outputs.clear()?;
+        Ok(outputs)
+    }
+
+    /// Prepares `folder`, and leaves what an interrupted run left there for this one to go on with.
+    ///
+    /// # Errors
+    /// If the folder can't be written to, or another run is writing to it.
+    pub fn reopen(folder: &Path) -> io::Result<Self> {
         let staging = folder.join(STAGING);
         fs::create_dir_all(&staging)?;
         let lock = File::create(staging.join("lock"))?;
@@ -46,13 +61,38 @@ impl Outputs {
             // Some network file systems know no locks; a run there is on its own.
             Err(TryLockError::Error(_)) => {}
         }
-        for entry in fs::read_dir(&staging)? {
+        Ok(Self {
+            folder: folder.to_owned(),
+            staging,
+            _lock: lock,
+            finished: Mutex::default(),
+            is_kept: AtomicBool::new(true),
+        })
+    }
+
+    /// Removes all that is unfinished.
+    ///
+    /// # Errors
+    /// If something can't be removed.
+    pub fn clear(&self) -> io::Result<()> {
+        self.is_kept.store(false, Ordering::Relaxed);
+        for entry in fs::read_dir(&self.staging)? {
             let path = entry?.path();
             if path.file_name().is_some_and(|name| name != "lock") {
                 if path.is_dir() { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
             }
         }
-        Ok(Self { folder: folder.to_owned(), staging, _lock: lock, finished: Mutex::default() })
+        Ok(())
+    }
+
+    /// Lets what is unfinished stay when the run ends without results, for another to go on with.
+    pub fn keep(&self) {
+        self.is_kept.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the folder of what is unfinished. What is put there goes when the run ends well.
+    pub fn staging(&self) -> &Path {
+        &self.staging
     }
 
     /// Returns the output folder.
@@ -65,12 +105,7 @@ impl Outputs {
     /// # Errors
     /// If the name leads out of the folder, or the file can't be made.
     pub fn create(&self, name: &Path) -> io::Result<OutputFile<'_>> {
-        let stays_inside = name.components().all(|part| matches!(part, Component::Normal(_)));
-        if !stays_inside || name.as_os_str().is_empty() {
-            let message = format!("`{}` is no name for a result", name.display());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
-        let path = self.staging.join(UNFINISHED).join(name);
+        let path = self.unfinished(name)?;
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
@@ -81,8 +116,58 @@ impl Outputs {
             }
             _ => error,
         })?;
+        Ok(self.file(file, name, 0))
+    }
+
+    /// Goes on with the unfinished result `name` behind its first `bytes` bytes; what follows them is
+    /// cut off.
+    ///
+    /// # Errors
+    /// If it isn't there, or has fewer bytes than that.
+    pub fn append(&self, name: &Path, bytes: u64) -> io::Result<OutputFile<'_>> {
+        let mut file = File::options().write(true).open(self.unfinished(name)?)?;
+        let there = file.metadata()?.len();
+        if there < bytes {
+            let message = format!("`{}` has {there} bytes, not {bytes}", name.display());
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+        }
+        file.set_len(bytes)?;
+        file.seek(io::SeekFrom::End(0))?;
+        Ok(self.file(file, name, bytes))
+    }
+
+    /// Removes unfinished results whose name is not known: what a run has begun after it last made
+    /// sure of what it had.
+    ///
+    /// # Errors
+    /// If one can't be removed.
+    pub fn retain(&self, is_known: impl Fn(&Path) -> bool) -> io::Result<()> {
+        let root = self.staging.join(UNFINISHED);
+        if !root.exists() {
+            return Ok(());
+        }
+        for entry in WalkDir::new(&root) {
+            let entry = entry.map_err(io::Error::other)?;
+            let name = entry.path().strip_prefix(&root).unwrap_or(entry.path());
+            if entry.file_type().is_file() && !is_known(name) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&self, file: File, name: &Path, bytes: u64) -> OutputFile<'_> {
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-        Ok(OutputFile { file, name: name.to_owned(), bytes: 0, outputs: self })
+        OutputFile { file, name: name.to_owned(), bytes, outputs: self }
+    }
+
+    /// Returns where the result `name` is written.
+    fn unfinished(&self, name: &Path) -> io::Result<PathBuf> {
+        if !stays_inside(name) {
+            let message = format!("`{}` is no name for a result", name.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        Ok(self.staging.join(UNFINISHED).join(name))
     }
 
     /// Returns the finished results and their sizes in bytes, by name.
@@ -96,8 +181,9 @@ impl Outputs {
     /// # Errors
     /// If a file can't be moved; those that were are then moved back.
     pub fn commit(self) -> io::Result<()> {
+        self.is_kept.store(false, Ordering::Relaxed);
         let finished = self.finished();
-        let stale = earlier_results(&self.folder.join(MANIFEST));
+        let stale = self.stale();
         let manifest_last = |name: &&PathBuf| name.as_os_str() == MANIFEST;
         let mut names: Vec<&PathBuf> = finished.keys().collect();
         names.sort_by_key(manifest_last);
@@ -107,15 +193,44 @@ impl Outputs {
                 return Err(error);
             }
         }
-        for name in stale.iter().filter(|name| !finished.contains_key(*name)) {
+        self.remove(&stale);
+        Ok(())
+    }
+
+    /// Returns the results of an earlier run that this one doesn't have.
+    pub fn stale(&self) -> Vec<PathBuf> {
+        let finished = self.finished();
+        let mut names = earlier_results(&self.folder.join(MANIFEST));
+        names.retain(|name| !finished.contains_key(name));
+        names
+    }
+
+    /// Ends a [`commit`](Self::commit) that was broken off: moves what is left of `names` into place,
+    /// and removes `stale`.
+    ///
+    /// # Errors
+    /// If a file can't be moved, or is neither here nor there.
+    pub fn complete(&self, names: &[PathBuf], stale: &[PathBuf]) -> io::Result<()> {
+        let mut names: Vec<&PathBuf> = names.iter().filter(|name| stays_inside(name)).collect();
+        names.sort_by_key(|name| name.as_os_str() == MANIFEST);
+        for name in names {
+            if self.unfinished(name)?.exists() {
+                self.put_in_place(name)?;
+            } else if !self.folder.join(name).exists() {
+                let message = format!("`{}` is gone", name.display());
+                return Err(io::Error::new(io::ErrorKind::NotFound, message));
+            }
+        }
+        self.remove(stale);
+        Ok(())
+    }
+
+    fn remove(&self, names: &[PathBuf]) {
+        for name in names.iter().filter(|name| stays_inside(name)) {
             // Gone already is as good as removed.
             let _ = fs::remove_file(self.folder.join(name));
         }
-        if let Ok(folder) = File::open(&self.folder) {
-            // Makes the renames last; not every system can sync a folder.
-            let _ = folder.sync_all();
-        }
-        Ok(())
+        sync_folder(&self.folder);
     }
 
     /// Moves one result into place; what stood there is kept for [`take_back`](Self::take_back).
@@ -149,9 +264,23 @@ impl Outputs {
 
 impl Drop for Outputs {
     fn drop(&mut self) {
-        // Nothing to be done about a failure here: the next run clears the folder.
-        let _ = fs::remove_dir_all(&self.staging);
+        if !self.is_kept.load(Ordering::Relaxed) {
+            // Nothing to be done about a failure here: the next run clears the folder.
+            let _ = fs::remove_dir_all(&self.staging);
+        }
     }
+}
+
+/// Makes renames in a folder last; not every system can sync one.
+pub(crate) fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+fn stays_inside(name: &Path) -> bool {
+    !name.as_os_str().is_empty()
+        && name.components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// The results that the manifest of an earlier run lists.
@@ -162,10 +291,7 @@ fn earlier_results(manifest: &Path) -> Vec<PathBuf> {
     };
     let outputs = manifest.get("outputs").and_then(serde_json::Value::as_object);
     let names = outputs.into_iter().flat_map(|outputs| outputs.keys());
-    names
-        .map(PathBuf::from)
-        .filter(|name| name.components().all(|part| matches!(part, Component::Normal(_))))
-        .collect()
+    names.map(PathBuf::from).filter(|name| stays_inside(name)).collect()
 }
 
 /// One result while it is written.
@@ -178,6 +304,16 @@ pub struct OutputFile<'a> {
 }
 
 impl OutputFile<'_> {
+    /// Makes sure that all written so far is on the disk, and returns how many bytes that is.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn sync(&mut self) -> io::Result<u64> {
+        self.file.flush()?;
+        self.file.get_ref().sync_data()?;
+        Ok(self.bytes)
+    }
+
     /// Ends the result: all of it is on the disk now, and [`Outputs::commit`] will move it into place.
     ///
     /// # Errors

@@ -1,0 +1,272 @@
+//! A part of the input, so that several machines can share the work.
+//!
+//! The run of a shard leaves the results of its documents, and what the corpus stages know of them in
+//! [`SHARD`] and the files that it names. Merging puts those together as if one run had made them all.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::flow::SoFar;
+use super::journal::Begun;
+use super::worker::{Seen, StageStats};
+use super::{Pipeline, RunError, RunOptions, Summary};
+use crate::corpus::{Corpus, Counts, Failure};
+use crate::document::Place;
+use crate::sink::{OutputFile, Outputs};
+use crate::stage::{Built, FinishError};
+
+/// What the run of a shard says of itself.
+const SHARD: &str = "shard.json";
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ran {
+    begun: Begun,
+    counts: Counts,
+    failures: Vec<Failure>,
+    stats: Vec<StageStats>,
+    /// Stages, and the files of what they know.
+    seen: Vec<(usize, PathBuf)>,
+}
+
+/// Writes down what the run of a shard knows.
+pub(super) fn write(
+    pipeline: &Pipeline,
+    outputs: &Outputs,
+    begun: &Begun,
+    so_far: &SoFar,
+) -> Result<(), RunError> {
+    let at_output = |source| RunError::Output { folder: outputs.folder().to_owned(), source };
+    let put = |name: &Path, bytes: &[u8]| -> io::Result<()> {
+        let mut file = outputs.create(name)?;
+        file.write_all(bytes)?;
+        file.finish()
+    };
+    let mut seen = Vec::new();
+    for (at, (stage, partial)) in pipeline.stages().iter().zip(&so_far.seen.partials).enumerate() {
+        if let (Built::Corpus(built), Some(partial)) = (&stage.built, partial) {
+            let packed = built
+                .store(&**partial)
+                .map_err(|source| RunError::Store { stage: stage.name, source })?;
+            let name = PathBuf::from(format!("seen/{at}-{}.zst", stage.name));
+            let packed = zstd::encode_all(&packed[..], 3).map_err(at_output)?;
+            put(&name, &packed).map_err(at_output)?;
+            seen.push((at, name));
+        }
+    }
+    let ran = Ran {
+        begun: begun.clone(),
+        counts: so_far.counts.clone(),
+        failures: so_far.failures.clone(),
+        stats: so_far.seen.stats.clone(),
+        seen,
+    };
+    let json = serde_json::to_vec_pretty(&ran).map_err(|error| at_output(error.into()))?;
+    put(Path::new(SHARD), &json).map_err(at_output)
+}
+
+/// Why shards can't be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// A folder holds no shard, or a damaged one.
+    #[error("`{}` holds no shard that can be read; run it again with `--shard`", folder.display())]
+    NoShard {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: FinishError,
+    },
+    /// A shard is of something else.
+    #[error("`{}` is of a run with {difference}", folder.display())]
+    Other {
+        /// The folder.
+        folder: PathBuf,
+        /// What is not the same.
+        difference: &'static str,
+    },
+    /// Not every shard is there, or one is there twice.
+    #[error("{0}")]
+    Incomplete(String),
+}
+
+impl Pipeline {
+    /// Puts the results of all shards of this pipeline together, in its output folder, with the same
+    /// bytes as one run would give.
+    ///
+    /// `folders` may come in any order.
+    ///
+    /// # Errors
+    /// If they are not all shards of one run of this pipeline, or results can't be written.
+    pub fn merge(&self, folders: &[PathBuf]) -> Result<Summary, RunError> {
+        let started = Instant::now();
+        let shards = self.read_shards(folders)?;
+        let at_output = |source| RunError::Output { folder: self.output.clone(), source };
+        let outputs = Outputs::open(&self.output).map_err(at_output)?;
+        for name in ["documents.jsonl", "quarantine.jsonl", "dropped.jsonl"] {
+            let copy = || -> io::Result<()> {
+                let mut file: OutputFile<'_> = outputs.create(Path::new(name))?;
+                for (folder, _) in &shards {
+                    io::copy(&mut File::open(folder.join(name))?, &mut file)?;
+                }
+                file.finish()
+            };
+            copy().map_err(at_output)?;
+        }
+        let mut counts = Counts::default();
+        let mut failures = Vec::new();
+        let mut seen = Seen::new(self.stages());
+        for (folder, ran) in shards {
+            counts.add(&ran.counts);
+            failures.extend(ran.failures);
+            let damaged = |source| MergeError::NoShard { folder: folder.clone(), source };
+            let mut own = Seen::new(self.stages());
+            own.stats.clone_from(&ran.stats);
+            for (at, name) in &ran.seen {
+                let stage = self.stages().get(*at);
+                let Some(Built::Corpus(built)) = stage.map(|stage| &stage.built) else {
+                    return Err(damaged("it names a stage that there isn't".into()).into());
+                };
+                let packed = File::open(folder.join(name))
+                    .and_then(zstd::decode_all)
+                    .map_err(|error| damaged(error.into()))?;
+                own.partials[*at] = Some(built.restore(&packed).map_err(damaged)?);
+            }
+            seen.merge(self.stages(), own)?;
+        }
+        failures.truncate(Corpus::LISTED);
+        self.conclude(outputs, &counts, &failures, seen, &RunOptions::default(), None, started)
+    }
+
+    /// Reads what the shards say of themselves; returns them in their order.
+    fn read_shards(&self, folders: &[PathBuf]) -> Result<Vec<(PathBuf, Ran)>, MergeError> {
+        let mut shards = Vec::new();
+        for folder in folders {
+            let damaged =
+                |source: FinishError| MergeError::NoShard { folder: folder.clone(), source };
+            let bytes = fs::read(folder.join(SHARD)).map_err(|error| damaged(error.into()))?;
+            let ran: Ran = serde_json::from_slice(&bytes).map_err(|error| damaged(error.into()))?;
+            let shard: Shard = ran
+                .begun
+                .shard
+                .as_deref()
+                .unwrap_or_default()
+                .parse()
+                .map_err(|error: String| damaged(error.into()))?;
+            shards.push((shard, folder.clone(), ran));
+        }
+        let of = shards.first().map_or(0, |(shard, ..)| shard.of);
+        let own = self.begun(&RunOptions::default()).unwrap_or_else(|_| Begun::new());
+        for (_, folder, ran) in &shards {
+            // Where the shards were run may not be here, but it was the same for all.
+            let inputs = shards[0].2.begun.inputs.clone();
+            let own = Begun { inputs, shard: ran.begun.shard.clone(), ..own.clone() };
+            if let Some(difference) = ran.begun.difference(&own) {
+                return Err(MergeError::Other { folder: folder.clone(), difference });
+            }
+        }
+        shards.sort_by_key(|(shard, ..)| (shard.of, shard.number));
+        let there =
+            |number: u32| shards.iter().filter(|(shard, ..)| shard.number == number).count();
+        if shards.iter().any(|(shard, ..)| shard.of != of) {
+            let message = format!("some shards are of {of}, others of another number");
+            return Err(MergeError::Incomplete(message));
+        }
+        if let Some(missing) = (1..=of).find(|&number| there(number) == 0) {
+            return Err(MergeError::Incomplete(format!("shard {missing}/{of} is missing")));
+        }
+        if let Some(twice) = (1..=of).find(|&number| there(number) > 1) {
+            return Err(MergeError::Incomplete(format!("shard {twice}/{of} is there twice")));
+        }
+        Ok(shards.into_iter().map(|(_, folder, ran)| (folder, ran)).collect())
+    }
+}
+
+/// One of so many parts of the input, written as `3/16`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// Which one, from 1.
+    number: u32,
+    /// Of how many.
+    of: u32,
+}
+
+impl Shard {
+    /// Returns which one it is, from 1.
+    pub fn number(self) -> u32 {
+        self.number
+    }
+
+    /// Returns of how many.
+    pub fn of(self) -> u32 {
+        self.of
+    }
+
+    /// Returns the first place in it and the first behind it.
+    ///
+    /// All shards together have each document once, in their order.
+    pub(super) fn range(self, pipeline: &Pipeline) -> (Place, Place) {
+        let total = pipeline.files().iter().map(|file| u128::from(file.bytes.max(1))).sum::<u128>();
+        let place = |number: u32| match number {
+            0 => Place::default(),
+            number if number == self.of => Place::END,
+            number => {
+                let byte = total * u128::from(number) / u128::from(self.of);
+                place_at(pipeline, u64::try_from(byte).unwrap_or(u64::MAX))
+            }
+        };
+        (place(self.number - 1), place(self.number))
+    }
+}
+
+fn place_at(pipeline: &Pipeline, byte: u64) -> Place {
+    let mut before = 0;
+    for (at, file) in (0..).zip(pipeline.files()) {
+        let bytes = file.bytes.max(1);
+        if byte < before + bytes {
+            return Place { file: at, offset: byte - before };
+        }
+        before += bytes;
+    }
+    Place::END
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/');
+        let number = |text: &str| text.trim().parse::<u32>().ok();
+        match parts.and_then(|(one, of)| Some((number(one)?, number(of)?))) {
+            Some((one, of)) if (1..=of).contains(&one) => Ok(Self { number: one, of }),
+            Some((0, of)) if of > 0 => Err(format!("shards are counted from 1, up to {of}/{of}")),
+            Some(_) => Err(format!("there is no shard `{text}`")),
+            None => Err("a shard is written like `3/16`: the third of sixteen".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_are_counted_from_one() {
+        assert_eq!("3/16".parse::<Shard>().unwrap().to_string(), "3/16");
+        assert!("0/16".parse::<Shard>().unwrap_err().contains("from 1"));
+        for wrong in ["17/16", "3", "a/b", "", "1/0", "0/0", "-1/2"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+}
