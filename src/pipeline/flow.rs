@@ -64,6 +64,7 @@ const COST_PER_DOCUMENT: u64 = 4 << 10;
 /// # Errors
 /// If results can't be written, a stage breaks the run off, too many documents fail, or the run is
 /// cancelled. What the journal says by then stands.
+#[expect(clippy::too_many_arguments, reason = "a run has that many parts")]
 pub(super) fn run(
     pipeline: &Pipeline,
     pool: &rayon::ThreadPool,
