@@ -125,7 +125,7 @@ fn random(state: &mut u64) -> u64 {
 
 #[test]
 fn a_run_that_is_killed_a_hundred_times_gives_the_same_bytes() {
-    let mill = Mill::new(3000);
+    let mill = Mill::new(1200);
     // Without a look at the corpus ahead, which would only make the test longer.
     let pipeline = PIPELINE.replace("top: 5", "top: 5, method: tfidf");
     fs::write(mill.path("pipeline.yaml"), pipeline).unwrap();
