@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Files that tell when and how long a run ran.
 const OF_THE_RUN: [&str; 1] = ["run.json"];
 
-const PIPELINE: &str = "input: in\noutput: out\ncheckpoint_seconds: 0.01\nstages:\n  \
+const PIPELINE: &str = "input: in\noutput: out\ncheckpoint_seconds: 0.02\nstages:\n  \
     - decode\n  - repair\n  - convert\n  - segment: {pos: true}\n  - keywords: {top: 5}\n  - report\n";
 
 /// A folder with a corpus of several formats and mistakes.
@@ -125,7 +125,7 @@ fn random(state: &mut u64) -> u64 {
 
 #[test]
 fn a_run_that_is_killed_a_hundred_times_gives_the_same_bytes() {
-    let mill = Mill::new(3000);
+    let mill = Mill::new(600);
     // Without `repair` and a page, which would only make the test longer.
     let pipeline = PIPELINE
         .replace("top: 5", "top: 5, method: tfidf, idf: corpus, save_idf: idf.txt")

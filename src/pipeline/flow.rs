@@ -2,8 +2,8 @@
 //!
 //! Now and then the writer makes sure of all that it has: it syncs the results, stores what the corpus
 //! stages know of the documents up to there, and writes a line in the journal. What a worker's
-//! documents have shown is therefore kept apart by *legs*: stretches of the input between two such
-//! moments, which the reader begins and each batch of documents names.
+//! documents have shown is therefore kept apart by *legs*: short stretches of the input, which the
+//! reader begins and each batch of documents names, and at whose ends such a moment may come.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -107,18 +107,19 @@ pub(super) fn run(
                 .take_while(move |job| job.place < until);
             let most = options.sample.map(|n| n.saturating_sub(n_before));
             let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-            let every = pipeline.settings().checkpoint_interval();
-            let (mut leg, mut began) = (0, Instant::now());
+            let most_of_a_leg = leg_bytes(pipeline);
+            let (mut leg, mut leg_bytes) = (0, 0);
             for (at, jobs) in batches(jobs.take(most)).enumerate() {
                 let permit = permits.take(jobs.iter().map(|job| cost(pipeline, job)).sum());
                 if shared.stopped.load(Ordering::Relaxed) || options.is_cancelled() {
                     *lock(&shared.unread) = Some(jobs[0].place);
                     break;
                 }
-                if every.is_some_and(|every| began.elapsed() >= every) {
+                if leg_bytes >= most_of_a_leg {
                     leg += 1;
-                    began = Instant::now();
+                    leg_bytes = 0;
                 }
+                leg_bytes += jobs.iter().map(|job| job.bytes).sum::<u64>();
                 let sender = sender.clone();
                 scope.spawn_fifo(move |_| shared.mill(at, leg, jobs, permit, &sender));
             }
@@ -131,6 +132,15 @@ pub(super) fn run(
         Some(error) => Err(error),
         None => written,
     }
+}
+
+/// Returns the bytes of input after which a leg ends: what takes less time to mill than may be lost.
+fn leg_bytes(pipeline: &Pipeline) -> u64 {
+    let interval = pipeline.settings().checkpoint_interval();
+    // A slow pipeline takes in a megabyte a second.
+    interval.map_or(u64::MAX, |interval| {
+        ((interval.as_secs_f64() * 1e6) as u64).clamp(16 << 10, 8 << 20)
+    })
 }
 
 /// Returns the bytes of memory that a document takes up at its peak.
@@ -414,6 +424,10 @@ struct Writer<'a> {
     n_told: usize,
     /// The leg of the batch that was last written.
     leg: u32,
+    /// What the documents since the last checkpoint have shown, but for those of this leg.
+    pending: Seen,
+    /// When the last checkpoint was.
+    checked: Instant,
     stored: StoredSeen,
 }
 
@@ -449,7 +463,18 @@ impl<'a> Writer<'a> {
         let results = Results::open(outputs, ends.as_ref()).map_err(at(outputs))?;
         let n_told = so_far.failures.len();
         let stored = ends.map(|ends| ends.stored).unwrap_or_default();
-        Ok(Self { shared, outputs, journal, results, so_far, n_told, leg: 0, stored })
+        Ok(Self {
+            shared,
+            outputs,
+            journal,
+            results,
+            so_far,
+            n_told,
+            leg: 0,
+            pending: Seen::new(shared.pipeline.stages()),
+            checked: Instant::now(),
+            stored,
+        })
     }
 
     fn write_all(mut self, batches: Receiver<Batch>) -> Result<SoFar, RunError> {
@@ -492,12 +517,14 @@ impl<'a> Writer<'a> {
             }
             return Err(RunError::Cancelled { read: self.so_far.counts.read });
         }
-        if self.leg > 0 || self.so_far.next > Place::default() {
+        if self.journal.has_checkpoint() {
             // The results of a long run are not lost either if their last stages are broken off.
             self.check_point(u32::MAX, Place::END)?;
         } else {
-            let rest = self.shared.settle(u32::MAX)?;
-            self.so_far.seen.merge(self.shared.pipeline.stages(), rest)?;
+            self.settle(u32::MAX)?;
+            let stages = self.shared.pipeline.stages();
+            let pending = std::mem::replace(&mut self.pending, Seen::new(stages));
+            self.so_far.seen.merge(stages, pending)?;
         }
         self.results.finish().map_err(at(self.outputs))?;
         Ok(self.so_far)
@@ -511,7 +538,13 @@ impl<'a> Writer<'a> {
         lines: &[u8],
     ) -> Result<(), RunError> {
         if leg > self.leg {
-            self.check_point(leg, first)?;
+            let interval = self.shared.pipeline.settings().checkpoint_interval();
+            if interval.is_some_and(|interval| self.checked.elapsed() >= interval) {
+                self.check_point(leg, first)?;
+                self.checked = Instant::now();
+            } else {
+                self.settle(leg)?;
+            }
             self.leg = leg;
         }
         self.results.documents.write_all(lines).map_err(at(self.outputs))?;
@@ -537,10 +570,17 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Takes in what the documents of the legs ahead of `leg` have shown.
+    fn settle(&mut self, leg: u32) -> Result<(), RunError> {
+        let settled = self.shared.settle(leg)?;
+        self.pending.merge(self.shared.pipeline.stages(), settled)
+    }
+
     /// Makes sure of everything up to the document at `next`, the first one of `leg`.
     fn check_point(&mut self, leg: u32, next: Place) -> Result<(), RunError> {
         let stages = self.shared.pipeline.stages();
-        let new = self.shared.settle(leg)?;
+        self.settle(leg)?;
+        let new = std::mem::replace(&mut self.pending, Seen::new(stages));
         let is_whole = self.stored.added_bytes > self.stored.whole_bytes.max(FEW_ADDED_BYTES);
         let at = at(self.outputs);
         let (documents, quarantine, dropped) = self.results.sync().map_err(&at)?;
