@@ -14,7 +14,7 @@ use super::worker::{Fate, StageStats, Worker, failure, guarded};
 use super::{Pipeline, RunError, RunOptions};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::SourceRef;
-use crate::sink::{self, OutputFile, Outputs};
+use crate::sink::{self, DocumentWriter, Encoder, OutputFile, Outputs, Rows};
 use crate::source::{self, Job};
 use crate::stage::DocumentError;
 
@@ -42,22 +42,24 @@ pub(super) fn run(
     let workers: Mutex<Vec<Worker>> = Mutex::default();
     let stopped = AtomicBool::new(false);
     let broken = Mutex::new(None);
-    let spare_lines = SpareLines::new(n_threads);
+    let encoder = sink::encoder(&pipeline.settings().output);
+    let spare_rows = SpareRows::new(n_threads);
     // Holds no more than the permits allow.
     let (sender, receiver) = crossbeam_channel::unbounded();
     let written = std::thread::scope(|threads| {
         let writer = threads.spawn(|| {
             // However the writer ends, nobody may wait for it afterwards.
             let _ending = Ending { permits: &permits, stopped: &stopped };
-            write(receiver, outputs, &permits, options, &stopped, &spare_lines)
+            write(receiver, pipeline, outputs, &permits, options, &stopped, &spare_rows)
         });
         let shared = Shared {
             pipeline,
+            encoder: &*encoder,
             permits: &permits,
             workers: &workers,
             stopped: &stopped,
             broken: &broken,
-            spare_lines: &spare_lines,
+            spare_rows: &spare_rows,
         };
         pool.in_place_scope_fifo(|scope| {
             let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
@@ -140,6 +142,7 @@ pub(super) fn batches(jobs: impl Iterator<Item = Job>) -> impl Iterator<Item = V
 /// What the workers share.
 struct Shared<'a> {
     pipeline: &'a Pipeline,
+    encoder: &'a dyn Encoder,
     permits: &'a Permits,
     /// Workers at rest. A document takes one along and brings it back: a stage that uses rayon
     /// itself may begin another document on the same thread before it is done with the first.
@@ -147,16 +150,16 @@ struct Shared<'a> {
     stopped: &'a AtomicBool,
     /// What went wrong that no document is to blame for; ends the run.
     broken: &'a Mutex<Option<RunError>>,
-    spare_lines: &'a SpareLines,
+    spare_rows: &'a SpareRows,
 }
 
 /// Buffers that the writer is done with. New memory costs more than what is written to it.
-struct SpareLines {
-    buffers: Mutex<Vec<Vec<u8>>>,
+struct SpareRows {
+    buffers: Mutex<Vec<Rows>>,
     most: usize,
 }
 
-impl SpareLines {
+impl SpareRows {
     /// Bytes of the largest buffer that is kept: the lines of a batch of small documents, where the
     /// line of a large one would take up memory that nobody has a permit for.
     const MAX_BYTES: usize = 1 << 20;
@@ -166,12 +169,12 @@ impl SpareLines {
     }
 
     /// Returns an empty buffer.
-    fn take(&self) -> Vec<u8> {
+    fn take(&self) -> Rows {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         buffers.pop().unwrap_or_default()
     }
 
-    fn give(&self, mut buffer: Vec<u8>) {
+    fn give(&self, mut buffer: Rows) {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         if buffer.capacity() <= Self::MAX_BYTES && buffers.len() < self.most {
             buffer.clear();
@@ -199,8 +202,8 @@ struct Batch {
     at: usize,
     permit: u64,
     documents: Vec<Milled>,
-    /// The lines of those that were kept.
-    lines: Vec<u8>,
+    /// Those that were kept, as they are written.
+    rows: Rows,
 }
 
 struct Milled {
@@ -219,44 +222,39 @@ impl Shared<'_> {
     fn mill(&self, at: usize, jobs: Vec<Job>, permit: u64, sender: &Sender<Batch>) {
         // A gap in the order would hold up every batch behind it.
         let milled = guarded(|| Ok::<_, DocumentError>(self.mill_all(jobs)));
-        let (documents, lines) = milled.unwrap_or_else(|panic| {
+        let (documents, rows) = milled.unwrap_or_else(|panic| {
             self.stopped.store(true, Ordering::Relaxed);
             let error = RunError::Panicked(panic);
             *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             Default::default()
         });
         // The writer goes first only if it can't write; then nobody waits for these documents.
-        if let Err(lost) = sender.send(Batch { at, permit, documents, lines }) {
+        if let Err(lost) = sender.send(Batch { at, permit, documents, rows }) {
             self.permits.give(lost.0.permit);
         }
     }
 
-    fn mill_all(&self, jobs: Vec<Job>) -> (Vec<Milled>, Vec<u8>) {
+    fn mill_all(&self, jobs: Vec<Job>) -> (Vec<Milled>, Rows) {
         let stages = self.pipeline.stages();
         let resting = self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = resting.unwrap_or_else(|| Worker::new(stages));
         let mut documents = Vec::with_capacity(jobs.len());
-        let mut lines = self.spare_lines.take();
+        let mut rows = self.spare_rows.take();
         for job in jobs {
             if self.stopped.load(Ordering::Relaxed) {
                 break;
             }
             let (bytes, input_bytes) = (job.bytes, job.input_bytes);
             let outcome =
-                self.outcome(&mut worker, job, &mut lines).unwrap_or_else(Outcome::Quarantined);
+                self.outcome(&mut worker, job, &mut rows).unwrap_or_else(Outcome::Quarantined);
             documents.push(Milled { bytes, input_bytes, outcome });
         }
         self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-        (documents, lines)
+        (documents, rows)
     }
 
-    /// Mills one document, and appends its line to `lines` if it is kept.
-    fn outcome(
-        &self,
-        worker: &mut Worker,
-        job: Job,
-        lines: &mut Vec<u8>,
-    ) -> Result<Outcome, Failure> {
+    /// Mills one document, and appends it to `rows` if it is kept.
+    fn outcome(&self, worker: &mut Worker, job: Job, rows: &mut Rows) -> Result<Outcome, Failure> {
         let stages = self.pipeline.stages();
         let mut doc = Worker::load(job)?;
         match worker.carry(stages, &mut doc)? {
@@ -265,16 +263,8 @@ impl Shared<'_> {
             }
             Fate::Kept => {
                 let seen = worker.observe(stages, &doc)?;
-                let format = self.pipeline.token_format();
-                let line_start = lines.len();
-                guarded(|| {
-                    sink::append_document(lines, &doc, format);
-                    Ok::<_, DocumentError>(())
-                })
-                .map_err(|error| {
-                    lines.truncate(line_start);
-                    failure(&doc, "output", error)
-                })?;
+                guarded(|| self.encoder.encode(&doc, rows))
+                    .map_err(|error| failure(&doc, "output", error))?;
                 if let Err(error) = worker.fold(stages, seen) {
                     self.stopped.store(true, Ordering::Relaxed);
                     *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -288,18 +278,19 @@ impl Shared<'_> {
 /// Writes documents in the order of the input, whatever the order they come in.
 fn write(
     receiver: Receiver<Batch>,
+    pipeline: &Pipeline,
     outputs: &Outputs,
     permits: &Permits,
     options: &RunOptions<'_>,
     stopped: &AtomicBool,
-    spare_lines: &SpareLines,
+    spare_rows: &SpareRows,
 ) -> io::Result<(Counts, Vec<Failure>)> {
-    let mut results = Results::open(outputs);
+    let mut results = Results::open(pipeline, outputs);
     let mut waiting = BTreeMap::new();
     let mut next = 0;
     for batch in receiver {
         waiting.insert(batch.at, batch);
-        while let Some(batch) = waiting.remove(&next) {
+        while let Some(mut batch) = waiting.remove(&next) {
             next += 1;
             // After a failure the rest only gives its permits back, so that nobody waits for ever.
             let fail = |error| {
@@ -307,7 +298,7 @@ fn write(
                 Err(error)
             };
             if let Ok(open) = &mut results
-                && let Err(error) = open.documents.write_all(&batch.lines)
+                && let Err(error) = open.documents.write(&mut batch.rows)
             {
                 results = fail(error);
             }
@@ -322,7 +313,7 @@ fn write(
                     progress.document(input_bytes);
                 }
             }
-            spare_lines.give(batch.lines);
+            spare_rows.give(batch.rows);
             permits.give(batch.permit);
         }
     }
@@ -331,7 +322,7 @@ fn write(
 
 /// The results that grow with the documents.
 struct Results<'a> {
-    documents: OutputFile<'a>,
+    documents: DocumentWriter<'a>,
     quarantine: OutputFile<'a>,
     dropped: OutputFile<'a>,
     counts: Counts,
@@ -339,10 +330,10 @@ struct Results<'a> {
 }
 
 impl<'a> Results<'a> {
-    fn open(outputs: &'a Outputs) -> io::Result<Self> {
+    fn open(pipeline: &Pipeline, outputs: &'a Outputs) -> io::Result<Self> {
         let create = |name| outputs.create(Path::new(name));
         Ok(Self {
-            documents: create("documents.jsonl")?,
+            documents: DocumentWriter::create(outputs, &pipeline.settings().output)?,
             quarantine: create("quarantine.jsonl")?,
             dropped: create("dropped.jsonl")?,
             counts: Counts::default(),
@@ -350,7 +341,7 @@ impl<'a> Results<'a> {
         })
     }
 
-    /// Takes a document, whose line is written already if it was kept.
+    /// Takes a document, which is written already if it was kept.
     fn take(&mut self, milled: Milled) -> io::Result<()> {
         self.counts.read += 1;
         self.counts.bytes += milled.bytes;

@@ -1,16 +1,19 @@
 //! The output folder: results are written beside, synced, and renamed into place at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Folder of unfinished results, inside the output folder so that a rename never crosses disks.
 const STAGING: &str = ".hanmill-unfinished";
 /// Where in it results are written, and where earlier ones wait until the new ones stand.
 const UNFINISHED: &str = "new";
 const EARLIER: &str = "earlier";
+/// Where in it lies what is no result, but goes into one.
+const SCRATCH: &str = "scratch";
 /// The result that is renamed last: where it stands, everything it lists stands too.
 const MANIFEST: &str = "run.json";
 
@@ -27,6 +30,11 @@ pub struct Outputs {
     // Held for as long as the run lasts, so that two runs never write to one folder.
     _lock: File,
     finished: Mutex<BTreeMap<PathBuf, u64>>,
+    /// Results that this run has begun.
+    begun: Mutex<BTreeSet<PathBuf>>,
+    /// What was left of an interrupted run may be written over.
+    goes_on: bool,
+    keeps_staging: AtomicBool,
 }
 
 impl Outputs {
@@ -36,7 +44,41 @@ impl Outputs {
     /// If the folder can't be written to, or another run is writing to it.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let staging = folder.join(STAGING);
-        fs::create_dir_all(&staging)?;
+        let lock = Self::lock(&staging)?;
+        for entry in fs::read_dir(&staging)? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name != "lock") {
+                if path.is_dir() { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
+            }
+        }
+        Ok(Self::new(folder, staging, lock, false))
+    }
+
+    /// Prepares `folder` for a run that goes on where an interrupted one stopped, whose unfinished
+    /// results stay.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn reopen(folder: &Path) -> io::Result<Self> {
+        let staging = folder.join(STAGING);
+        let lock = Self::lock(&staging)?;
+        Ok(Self::new(folder, staging, lock, true))
+    }
+
+    fn new(folder: &Path, staging: PathBuf, lock: File, goes_on: bool) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            staging,
+            _lock: lock,
+            finished: Mutex::default(),
+            begun: Mutex::default(),
+            goes_on,
+            keeps_staging: AtomicBool::new(false),
+        }
+    }
+
+    fn lock(staging: &Path) -> io::Result<File> {
+        fs::create_dir_all(staging)?;
         let lock = File::create(staging.join("lock"))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -46,13 +88,7 @@ impl Outputs {
             // Some network file systems know no locks; a run there is on its own.
             Err(TryLockError::Error(_)) => {}
         }
-        for entry in fs::read_dir(&staging)? {
-            let path = entry?.path();
-            if path.file_name().is_some_and(|name| name != "lock") {
-                if path.is_dir() { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
-            }
-        }
-        Ok(Self { folder: folder.to_owned(), staging, _lock: lock, finished: Mutex::default() })
+        Ok(lock)
     }
 
     /// Returns the output folder.
@@ -65,6 +101,70 @@ impl Outputs {
     /// # Errors
     /// If the name leads out of the folder, or the file can't be made.
     pub fn create(&self, name: &Path) -> io::Result<OutputFile<'_>> {
+        let path = self.staged(name)?;
+        if self.goes_on && path.is_file() && !self.is_begun(name) {
+            // It was begun behind the place that this run goes on from.
+            fs::remove_file(&path)?;
+        }
+        let file = File::create_new(path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                let message = format!("`{}` is written twice in one run", name.display());
+                io::Error::new(error.kind(), message)
+            }
+            _ => error,
+        })?;
+        Ok(self.output_file(name, file, 0))
+    }
+
+    /// Goes on with the result `name`, of which an interrupted run has written the first `len` bytes
+    /// for sure; what follows them is cut off.
+    ///
+    /// # Errors
+    /// If the file is shorter than that, or can't be opened.
+    pub fn append(&self, name: &Path, len: u64) -> io::Result<OutputFile<'_>> {
+        let path = self.staged(name)?;
+        let shown = path.display();
+        let explain = |error: io::Error| {
+            io::Error::new(error.kind(), format!("`{shown}` can't be gone on with: {error}"))
+        };
+        let mut file = File::options().write(true).open(&path).map_err(explain)?;
+        let there = file.metadata()?.len();
+        if there < len {
+            let message = format!("`{shown}` has {there} bytes where {len} were written");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+        }
+        file.set_len(len)?;
+        file.seek(io::SeekFrom::End(0))?;
+        Ok(self.output_file(name, file, len))
+    }
+
+    /// Returns the path of a file that is no result, but goes into one; removed with the run.
+    ///
+    /// # Errors
+    /// If its folder can't be made.
+    pub fn scratch(&self, name: &str) -> io::Result<PathBuf> {
+        let folder = self.staging.join(SCRATCH);
+        fs::create_dir_all(&folder)?;
+        Ok(folder.join(name))
+    }
+
+    /// Leaves unfinished results where they are, for a run that [reopens](Self::reopen) the folder.
+    pub fn leave(self) {
+        self.keeps_staging.store(true, Ordering::Relaxed);
+    }
+
+    fn output_file(&self, name: &Path, file: File, bytes: u64) -> OutputFile<'_> {
+        self.begun.lock().expect("no writer panics").insert(name.to_owned());
+        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
+        OutputFile { file, name: name.to_owned(), bytes, outputs: self }
+    }
+
+    fn is_begun(&self, name: &Path) -> bool {
+        self.begun.lock().expect("no writer panics").contains(name)
+    }
+
+    /// Returns the path of the unfinished result `name`, and makes its folder.
+    fn staged(&self, name: &Path) -> io::Result<PathBuf> {
         let stays_inside = name.components().all(|part| matches!(part, Component::Normal(_)));
         if !stays_inside || name.as_os_str().is_empty() {
             let message = format!("`{}` is no name for a result", name.display());
@@ -74,15 +174,7 @@ impl Outputs {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let file = File::create_new(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                let message = format!("`{}` is written twice in one run", name.display());
-                io::Error::new(error.kind(), message)
-            }
-            _ => error,
-        })?;
-        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-        Ok(OutputFile { file, name: name.to_owned(), bytes: 0, outputs: self })
+        Ok(path)
     }
 
     /// Returns the finished results and their sizes in bytes, by name.
@@ -149,6 +241,9 @@ impl Outputs {
 
 impl Drop for Outputs {
     fn drop(&mut self) {
+        if self.keeps_staging.load(Ordering::Relaxed) {
+            return;
+        }
         // Nothing to be done about a failure here: the next run clears the folder.
         let _ = fs::remove_dir_all(&self.staging);
     }
@@ -178,6 +273,20 @@ pub struct OutputFile<'a> {
 }
 
 impl OutputFile<'_> {
+    /// Returns the bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Makes sure that all that was written so far is on the disk.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.file.flush()?;
+        self.file.get_ref().sync_data()
+    }
+
     /// Ends the result: all of it is on the disk now, and [`Outputs::commit`] will move it into place.
     ///
     /// # Errors
