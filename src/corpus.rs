@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::sink::Outputs;
 
@@ -60,7 +60,7 @@ impl<'a> Corpus<'a> {
 }
 
 /// What became of the documents: `read = kept + dropped + quarantined`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Documents that a source handed over, also those it could not read.
     pub read: u64,

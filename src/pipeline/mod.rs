@@ -6,6 +6,7 @@
 
 mod flow;
 mod manifest;
+mod mill;
 mod permits;
 mod survey;
 mod worker;
@@ -22,6 +23,7 @@ use crate::sink::Outputs;
 use crate::source::InputFile;
 use crate::stage::{Built, DocumentError, FinishError};
 
+pub use mill::{MergeError, Mill, Milled};
 pub(crate) use worker::chain as error_chain;
 pub use worker::{StageStats, Worker};
 

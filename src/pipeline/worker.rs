@@ -6,6 +6,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::{PipelineStage, RunError};
 use crate::corpus::Failure;
 use crate::document::Document;
@@ -23,7 +25,7 @@ pub struct Worker {
 }
 
 /// What a stage has done to the documents it met.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct StageStats {
     /// Documents that came in.
     pub documents_in: u64,
