@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Builder, Int32Builder, Int64Builder, ListBuilder, RecordBatch,
-    StringBuilder, StructBuilder,
+use arrow_array::builder::{
+    ArrayBuilder, Float64Builder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
+    StructBuilder,
 };
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 
 use crate::config::TokenFormat;
 use crate::document::{Document, Encoding, Keyword};
@@ -67,22 +69,23 @@ fn item(of: DataType) -> Field {
     Field::new_list_field(of, true)
 }
 
+// All may be null, as they are where the struct is: Spark refuses what is not, within one that is.
 fn encoding_fields() -> Fields {
     Fields::from(vec![
-        Field::new("name", DataType::Utf8, false),
-        Field::new("confidence", DataType::Float64, false),
-        Field::new("method", DataType::Utf8, false),
-        Field::new("malformed", DataType::Int64, false),
+        Field::new("name", DataType::Utf8, true),
+        Field::new("confidence", DataType::Float64, true),
+        Field::new("method", DataType::Utf8, true),
+        Field::new("malformed", DataType::Int64, true),
     ])
 }
 
 fn keyword_fields() -> Fields {
     Fields::from(vec![
-        Field::new("word", DataType::Utf8, false),
-        Field::new("weight", DataType::Float64, false),
-        Field::new("count", DataType::Int64, false),
+        Field::new("word", DataType::Utf8, true),
+        Field::new("weight", DataType::Float64, true),
+        Field::new("count", DataType::Int64, true),
         Field::new("df", DataType::Int64, true),
-        Field::new("start", DataType::Int64, false),
+        Field::new("start", DataType::Int64, true),
         Field::new("original", DataType::Utf8, true),
         Field::new("parts", DataType::Utf8, true),
     ])
@@ -214,14 +217,13 @@ impl Columns {
     }
 
     fn push_encoding(&mut self, encoding: Option<&Encoding>) {
-        let known = encoding.is_some();
-        let unknown = Encoding::new("", 0.0, "");
-        let encoding = encoding.unwrap_or(&unknown);
-        field::<StringBuilder>(&mut self.encoding, 0).append_value(&encoding.name);
-        field::<Float64Builder>(&mut self.encoding, 1).append_value(encoding.confidence);
-        field::<StringBuilder>(&mut self.encoding, 2).append_value(encoding.method);
-        field::<Int64Builder>(&mut self.encoding, 3).append_value(signed(encoding.malformed.total));
-        self.encoding.append(known);
+        let row = &mut self.encoding;
+        field::<StringBuilder>(row, 0).append_option(encoding.map(|found| &found.name));
+        field::<Float64Builder>(row, 1).append_option(encoding.map(|found| found.confidence));
+        field::<StringBuilder>(row, 2).append_option(encoding.map(|found| found.method));
+        let malformed = encoding.map(|found| signed(found.malformed.total));
+        field::<Int64Builder>(row, 3).append_option(malformed);
+        row.append(encoding.is_some());
     }
 
     fn push_keywords(&mut self, keywords: &[Keyword]) {
@@ -287,7 +289,7 @@ impl Columns {
     }
 }
 
-fn field<T: arrow::array::ArrayBuilder>(row: &mut StructBuilder, at: usize) -> &mut T {
+fn field<T: ArrayBuilder>(row: &mut StructBuilder, at: usize) -> &mut T {
     row.field_builder(at).expect("the builder is made of the schema")
 }
 

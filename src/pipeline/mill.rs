@@ -110,33 +110,41 @@ impl Mill {
 
     /// Carries documents through the stages, in parallel; what became of each, in their order.
     ///
-    /// Of documents that are too large for the memory set, which is for those read from files, this
-    /// knows nothing: the caller holds them already.
+    /// Corpus stages fold what they see of them only if that `is_folded`; otherwise nothing is kept of
+    /// the documents, however many there are.
+    ///
+    /// The memory that documents take is the caller's, who holds them already; the budget of the
+    /// pipeline is for those that it reads from files.
     ///
     /// # Errors
     /// If a stage panics in the midst of folding, which no document is to blame for.
-    pub fn process(&self, documents: Vec<Document>) -> Result<Vec<Milled>, RunError> {
-        let bytes: u64 =
-            documents.iter().map(|doc| doc.raw.len().max(doc.text().len()) as u64).sum();
+    pub fn process(
+        &self,
+        documents: Vec<Document>,
+        is_folded: bool,
+    ) -> Result<Vec<Milled>, RunError> {
+        let bytes =
+            documents.iter().map(|doc| doc.raw.len().max(doc.text().len()) as u64).sum::<u64>();
         let milled = self.pool.install(|| {
-            let milled = documents.into_par_iter().map(|doc| self.carry(doc));
+            let milled = documents.into_par_iter().map(|doc| self.carry(doc, is_folded));
             milled.collect::<Result<Vec<_>, _>>()
         })?;
-        let mut seen = lock(&self.seen);
-        seen.counts.bytes += bytes;
-        for milled in &milled {
-            seen.add(milled);
+        if is_folded {
+            let mut seen = lock(&self.seen);
+            seen.counts.bytes += bytes;
+            milled.iter().for_each(|milled| seen.add(milled));
         }
         Ok(milled)
     }
 
-    fn carry(&self, mut doc: Document) -> Result<Milled, RunError> {
+    fn carry(&self, mut doc: Document, is_folded: bool) -> Result<Milled, RunError> {
         let stages = self.pipeline.stages();
         let resting = lock(&self.workers).pop();
         let mut worker = resting.unwrap_or_else(|| Worker::new(stages));
         let milled = match worker.carry(stages, &mut doc) {
             Err(failure) => Milled::Quarantined(failure),
             Ok(Fate::Dropped { stage, reason }) => Milled::Dropped { stage, reason },
+            Ok(Fate::Kept) if !is_folded => Milled::Kept(Box::new(doc)),
             Ok(Fate::Kept) => match worker.observe(stages, &doc) {
                 Err(failure) => Milled::Quarantined(failure),
                 Ok(seen) => {

@@ -106,7 +106,7 @@ pub struct DocumentWriter<'a> {
 enum Writer<'a> {
     Lines(line_writer::LineWriter<'a>),
     #[cfg(feature = "parquet")]
-    Parquet(parquet::ParquetWriter<'a>),
+    Parquet(Box<parquet::ParquetWriter<'a>>),
 }
 
 impl<'a> DocumentWriter<'a> {
@@ -119,7 +119,7 @@ impl<'a> DocumentWriter<'a> {
         let writer = match output.format {
             #[cfg(feature = "parquet")]
             DocumentFormat::Parquet => {
-                Writer::Parquet(parquet::ParquetWriter::create(outputs, &settings))
+                Writer::Parquet(Box::new(parquet::ParquetWriter::create(outputs, &settings)))
             }
             _ => Writer::Lines(line_writer::LineWriter::create(outputs, &settings)?),
         };
@@ -153,9 +153,9 @@ impl<'a> DocumentWriter<'a> {
                 Writer::Lines(line_writer::LineWriter::resume(outputs, &settings, state)?)
             }
             #[cfg(feature = "parquet")]
-            State::Parquet(state) => {
-                Writer::Parquet(parquet::ParquetWriter::resume(outputs, &settings, state)?)
-            }
+            State::Parquet(state) => Writer::Parquet(Box::new(parquet::ParquetWriter::resume(
+                outputs, &settings, state,
+            )?)),
         };
         Ok(Self { settings, writer })
     }

@@ -77,20 +77,15 @@ fn then() -> impl Strategy<Value = Then> {
 fn written_in_steps(output: &Output, documents: &[Document], steps: &[(usize, Then)]) -> Files {
     let folder = tempfile::tempdir().unwrap();
     let mut outputs = Outputs::open(folder.path()).unwrap();
-    let mut done = 0;
     // The first checkpoint is at the beginning, where there is none.
     let mut kept: Option<(usize, serde_json::Value)> = None;
     let mut steps = steps.iter();
     loop {
-        let mut writer = match &kept {
+        let (mut done, mut writer) = match &kept {
             Some((at, checkpoint)) => {
-                done = *at;
-                DocumentWriter::resume(&outputs, output, checkpoint).unwrap()
+                (*at, DocumentWriter::resume(&outputs, output, checkpoint).unwrap())
             }
-            None => {
-                done = 0;
-                DocumentWriter::create(&outputs, output).unwrap()
-            }
+            None => (0, DocumentWriter::create(&outputs, output).unwrap()),
         };
         let mut ended = false;
         for &(n, then) in steps.by_ref() {
@@ -253,7 +248,7 @@ fn what_is_no_such_file_is_refused() {
         let outputs = Outputs::open(&folder.path().join("out")).unwrap();
         let mut writer = DocumentWriter::create(&outputs, &output).unwrap();
         std::fs::write(&path, "no line end, no header, nothing packed").unwrap();
-        let error = writer.append_files(&[path.clone()]).unwrap_err().to_string();
+        let error = writer.append_files(std::slice::from_ref(&path)).unwrap_err().to_string();
         assert!(error.contains("x`: "), "{error}");
     }
 }
@@ -273,8 +268,8 @@ fn a_checkpoint_of_other_settings_is_refused() {
 #[test]
 fn parquet_holds_what_was_written() {
     use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-    use arrow::array::AsArray;
-    use arrow::datatypes::Int64Type;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
 
     let documents = documents(50);
     for tokens in [TokenFormat::Words, TokenFormat::Spans, TokenFormat::Origins, TokenFormat::None]
@@ -295,7 +290,7 @@ fn parquet_holds_what_was_written() {
             assert_eq!(column("id").as_string::<i32>().value(row), doc.id);
             assert_eq!(column("text").as_string::<i32>().value(row), doc.text());
             let line = column("line").as_primitive::<Int64Type>();
-            let line = (!arrow::array::Array::is_null(line, row)).then(|| line.value(row) as u64);
+            let line = (!arrow_array::Array::is_null(line, row)).then(|| line.value(row) as u64);
             assert_eq!(line, doc.source.line);
             if tokens != TokenFormat::None {
                 let words = column("tokens").as_list::<i32>().value(row);
