@@ -12,6 +12,8 @@ extern crate self as hanmill;
 // The derives of a stage's options have to be of the same version as the engine's.
 pub use {schemars, serde};
 
+#[cfg(feature = "parquet")]
+pub mod arrow;
 pub mod cli;
 pub mod config;
 pub mod corpus;

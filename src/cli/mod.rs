@@ -181,6 +181,7 @@ struct PipelineArgs {
 impl PipelineArgs {
     fn overrides(&self) -> Overrides {
         Overrides {
+            in_memory: false,
             inputs: self.input.clone(),
             output: self.output.clone(),
             threads: self.threads.map(usize::from),

@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 
 pub use de::NodeError;
 pub use schema::{schema, schema_text};
-pub use settings::{Inputs, Memory, Output, Settings, Threads, TokenFormat};
+pub use settings::{
+    Compression, DocumentFormat, Inputs, Memory, Output, Settings, Split, Threads, TokenFormat,
+};
 pub use yaml::{Key, Node, Span, Value};
 
 use crate::pipeline::{Pipeline, PipelineStage};
@@ -34,6 +36,8 @@ pub struct Overrides {
     pub threads: Option<usize>,
     /// Memory in place of the file's.
     pub memory: Option<Memory>,
+    /// Whether documents come from a program, so that there is no `input` to read.
+    pub in_memory: bool,
     /// Single values, as `path=value`.
     pub set: Vec<String>,
 }
@@ -199,7 +203,10 @@ impl Checker<'_> {
             settings.memory = memory;
         }
         let output = self.output(&settings, base, named("output"));
-        let files = self.inputs(&mut settings, base, named("input"), &output, path);
+        let files = match self.overrides.in_memory {
+            true => Vec::new(),
+            false => self.inputs(&mut settings, base, named("input"), &output, path),
+        };
         // Where no file was found, by the names, so that one mistake doesn't bring on others.
         let is_json = |format: Format| format == Format::JsonLines;
         let all_json = if files.is_empty() {
@@ -207,7 +214,17 @@ impl Checker<'_> {
         } else {
             files.iter().all(|file| is_json(file.format))
         };
-        let format = all_json.then_some(Format::JsonLines);
+        let format = if self.overrides.in_memory {
+            // As for `hanmill pipe`: text, unless a stage reads bytes.
+            let reads_bytes = |items| check::reads_bytes(items, self.registry);
+            Some(if named("stages").is_some_and(reads_bytes) {
+                Format::Text
+            } else {
+                Format::JsonLines
+            })
+        } else {
+            all_json.then_some(Format::JsonLines)
+        };
         let (stages, resources) = match named("stages") {
             Some(items) => check::stages(items, self.registry, base, format, &mut self.problems),
             None if mistyped_stages(&root).is_some() => Default::default(),

@@ -151,12 +151,59 @@ pub struct Output {
     pub path: String,
     /// What is written of the words of a document.
     pub tokens: TokenFormat,
+    /// In which format documents are written.
+    pub format: DocumentFormat,
+    /// How documents are compressed.
+    pub compression: Compression,
+    /// Bytes, ahead of compression, behind which a new file of documents begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
 }
 
 impl Default for Output {
     fn default() -> Self {
-        Self { path: "out".to_owned(), tokens: TokenFormat::default() }
+        Self {
+            path: "out".to_owned(),
+            tokens: TokenFormat::default(),
+            format: DocumentFormat::default(),
+            compression: Compression::default(),
+            split: None,
+        }
     }
+}
+
+impl Output {
+    /// Tells what is wrong with these options taken together, if anything is.
+    fn conflict(&self) -> Option<String> {
+        let Self { tokens, format, compression, .. } = self;
+        let of_words = matches!(format, DocumentFormat::Csv | DocumentFormat::Text);
+        let with_offsets = matches!(tokens, TokenFormat::Spans | TokenFormat::Origins);
+        if *format == DocumentFormat::Parquet && !cfg!(feature = "parquet") {
+            return Some(
+                "`format: parquet` is not in this build; build hanmill with `--features parquet`"
+                    .to_owned(),
+            );
+        }
+        if of_words && with_offsets {
+            return Some(format!(
+                "`format: {}` has no room for the offsets of words; write `tokens: words`, or \
+                 choose `format: jsonl` or `format: parquet`",
+                name(format)
+            ));
+        }
+        if *format == DocumentFormat::Parquet && *compression == Compression::Gzip {
+            return Some(
+                "`compression: gzip` is for lines; Parquet is compressed by `zstd`".to_owned(),
+            );
+        }
+        None
+    }
+}
+
+/// Returns a setting as it is written.
+fn name(setting: &impl Serialize) -> String {
+    let name = serde_json::to_value(setting).expect("a setting is plain data");
+    name.as_str().unwrap_or_default().to_owned()
 }
 
 /// What is written of the words of a document.
@@ -175,6 +222,96 @@ pub enum TokenFormat {
     None,
 }
 
+/// In which format documents are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentFormat {
+    /// `documents.jsonl`: an object of JSON a line, with all that is known of a document.
+    #[default]
+    Jsonl,
+    /// `documents.parquet`: a row a document, for dataframes and databases.
+    Parquet,
+    /// `documents.csv`: a row a document, words and keywords with spaces between, for spreadsheets.
+    Csv,
+    /// `documents.txt`: a line a document, words with spaces between, for programs that learn from text.
+    Text,
+}
+
+/// How documents are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Not at all where documents are lines, and by Zstandard in Parquet.
+    #[default]
+    Auto,
+    /// Not at all.
+    None,
+    /// By gzip, which every program reads: `documents.jsonl.gz`.
+    Gzip,
+    /// By Zstandard, smaller and quicker: `documents.jsonl.zst`.
+    Zstd,
+}
+
+/// Bytes, ahead of compression, behind which a new file of documents begins: `1GB` or a plain number.
+///
+/// The files are then named `documents-00000.jsonl` and so on. A document is never cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Split(pub u64);
+
+impl Split {
+    /// The least that is of use.
+    pub const MIN: u64 = 1 << 10;
+}
+
+impl Serialize for Split {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Split {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Size;
+        impl Visitor<'_> for Size {
+            type Value = Split;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a size of at least 1KiB, such as `1GB`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Split, E> {
+                let size: bytesize::ByteSize = text
+                    .parse()
+                    .map_err(|_| E::custom(format!("`{text}` is no size; write it like `1GB`")))?;
+                self.visit_u64(size.as_u64())
+            }
+
+            fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<Split, E> {
+                if bytes < Split::MIN {
+                    return Err(E::custom(format!("`{bytes}` is too little; the least is 1KiB")));
+                }
+                Ok(Split(bytes))
+            }
+        }
+        deserializer.deserialize_any(Size)
+    }
+}
+
+impl JsonSchema for Split {
+    fn schema_name() -> Cow<'static, str> {
+        "Split".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "string", "pattern": "^[0-9.]+ *([kKmMgGtT][iI]?)?[bB]?$" },
+                { "type": "integer", "minimum": Split::MIN }
+            ]
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for Output {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -182,11 +319,14 @@ impl<'de> Deserialize<'de> for Output {
         struct Long {
             path: String,
             tokens: TokenFormat,
+            format: DocumentFormat,
+            compression: Compression,
+            split: Option<Split>,
         }
         impl Default for Long {
             fn default() -> Self {
-                let Output { path, tokens } = Output::default();
-                Self { path, tokens }
+                let Output { path, tokens, format, compression, split } = Output::default();
+                Self { path, tokens, format, compression, split }
             }
         }
         struct Folder;
@@ -202,8 +342,13 @@ impl<'de> Deserialize<'de> for Output {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Output, A::Error> {
-                let Long { path, tokens } = Long::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Output { path, tokens })
+                let Long { path, tokens, format, compression, split } =
+                    Long::deserialize(MapAccessDeserializer::new(map))?;
+                let output = Output { path, tokens, format, compression, split };
+                match output.conflict() {
+                    Some(message) => Err(de::Error::custom(message)),
+                    None => Ok(output),
+                }
             }
         }
         deserializer.deserialize_any(Folder)
@@ -217,12 +362,21 @@ impl JsonSchema for Output {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let tokens = generator.subschema_for::<TokenFormat>();
+        let format = generator.subschema_for::<DocumentFormat>();
+        let compression = generator.subschema_for::<Compression>();
+        let split = generator.subschema_for::<Option<Split>>();
         json_schema!({
             "anyOf": [
                 { "type": "string" },
                 {
                     "type": "object",
-                    "properties": { "path": { "type": "string" }, "tokens": tokens },
+                    "properties": {
+                        "path": { "type": "string" },
+                        "tokens": tokens,
+                        "format": format,
+                        "compression": compression,
+                        "split": split
+                    },
                     "additionalProperties": false
                 }
             ]

@@ -208,6 +208,18 @@ impl Fields {
         serde_json::from_str(raw.get()).ok()
     }
 
+    /// Returns the fields as an object of JSON, values as written, or `None` if there are none.
+    pub fn to_json(&self) -> Option<String> {
+        struct Map<'a>(&'a Fields);
+        impl Serialize for Map<'_> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(self.0.iter())
+            }
+        }
+        let json = || serde_json::to_string(&Map(self)).expect("fields are values of JSON");
+        (!self.0.is_empty()).then(json)
+    }
+
     /// Iterates over names and values as written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &serde_json::value::RawValue)> {
         self.0.iter().map(|(name, value)| (name.as_str(), &**value))

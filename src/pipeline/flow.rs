@@ -20,7 +20,7 @@ use super::worker::{Fate, Seen, Worker, failure, guarded};
 use super::{Pipeline, PipelineStage, RunError, RunOptions};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::{Place, SourceRef};
-use crate::sink::{self, OutputFile, Outputs};
+use crate::sink::{self, DocumentWriter, Encoder, OutputFile, Outputs, Rows};
 use crate::source::{self, Job};
 use crate::stage::{Built, DocumentError};
 
@@ -79,15 +79,17 @@ pub(super) fn run(
     let permits = Permits::new(pipeline.settings().memory.0);
     let start = so_far.next;
     let n_before = so_far.counts.read;
+    let encoder = sink::encoder(&pipeline.settings().output);
     let shared = Shared {
         pipeline,
+        encoder: &*encoder,
         permits: &permits,
         resting: Mutex::default(),
         starts: Mutex::default(),
         stopped: AtomicBool::new(false),
         broken: Mutex::default(),
         unread: Mutex::default(),
-        spare_lines: SpareLines::new(n_threads),
+        spare_rows: SpareRows::new(n_threads),
         options,
     };
     // Holds no more than the permits allow.
@@ -181,6 +183,7 @@ pub(super) fn batches(jobs: impl Iterator<Item = Job>) -> impl Iterator<Item = V
 /// What reader, workers and writer share.
 struct Shared<'a> {
     pipeline: &'a Pipeline,
+    encoder: &'a dyn Encoder,
     permits: &'a Permits,
     resting: Mutex<Resting>,
     starts: Mutex<Starts>,
@@ -190,7 +193,7 @@ struct Shared<'a> {
     broken: Mutex<Option<RunError>>,
     /// The first document that the reader did not hand out, if the run was cancelled.
     unread: Mutex<Option<Place>>,
-    spare_lines: SpareLines,
+    spare_rows: SpareRows,
     options: &'a RunOptions<'a>,
 }
 
@@ -216,12 +219,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Buffers that the writer is done with. New memory costs more than what is written to it.
-struct SpareLines {
-    buffers: Mutex<Vec<Vec<u8>>>,
+struct SpareRows {
+    buffers: Mutex<Vec<Rows>>,
     most: usize,
 }
 
-impl SpareLines {
+impl SpareRows {
     /// Bytes of the largest buffer that is kept: the lines of a batch of small documents, where the
     /// line of a large one would take up memory that nobody has a permit for.
     const MAX_BYTES: usize = 1 << 20;
@@ -231,12 +234,12 @@ impl SpareLines {
     }
 
     /// Returns an empty buffer.
-    fn take(&self) -> Vec<u8> {
+    fn take(&self) -> Rows {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         buffers.pop().unwrap_or_default()
     }
 
-    fn give(&self, mut buffer: Vec<u8>) {
+    fn give(&self, mut buffer: Rows) {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         if buffer.capacity() <= Self::MAX_BYTES && buffers.len() < self.most {
             buffer.clear();
@@ -267,7 +270,7 @@ struct Batch {
     first: Place,
     permit: u64,
     /// Nothing where the run was cancelled ahead of it.
-    milled: Option<(Vec<Milled>, Vec<u8>)>,
+    milled: Option<(Vec<Milled>, Rows)>,
 }
 
 struct Milled {
@@ -277,7 +280,7 @@ struct Milled {
 }
 
 enum Outcome {
-    /// Its line is among those of the batch.
+    /// It is among the rows of the batch.
     Kept,
     Dropped {
         id: String,
@@ -362,30 +365,25 @@ impl Shared<'_> {
         Ok(all)
     }
 
-    fn mill_all(&self, leg: u32, jobs: Vec<Job>) -> (Vec<Milled>, Vec<u8>) {
+    fn mill_all(&self, leg: u32, jobs: Vec<Job>) -> (Vec<Milled>, Rows) {
         let mut worker = self.take_worker(leg);
         let mut documents = Vec::with_capacity(jobs.len());
-        let mut lines = self.spare_lines.take();
+        let mut rows = self.spare_rows.take();
         for job in jobs {
             if self.stopped.load(Ordering::Relaxed) {
                 break;
             }
             let (bytes, input_bytes) = (job.bytes, job.input_bytes);
             let outcome =
-                self.outcome(&mut worker, job, &mut lines).unwrap_or_else(Outcome::Quarantined);
+                self.outcome(&mut worker, job, &mut rows).unwrap_or_else(Outcome::Quarantined);
             documents.push(Milled { bytes, input_bytes, outcome });
         }
         lock(&self.resting).workers.push((leg, worker));
-        (documents, lines)
+        (documents, rows)
     }
 
-    /// Mills one document, and appends its line to `lines` if it is kept.
-    fn outcome(
-        &self,
-        worker: &mut Worker,
-        job: Job,
-        lines: &mut Vec<u8>,
-    ) -> Result<Outcome, Failure> {
+    /// Mills one document, and appends it to `rows` if it is kept.
+    fn outcome(&self, worker: &mut Worker, job: Job, rows: &mut Rows) -> Result<Outcome, Failure> {
         let stages = self.pipeline.stages();
         let mut doc = Worker::load(job)?;
         match worker.carry(stages, &mut doc)? {
@@ -394,16 +392,8 @@ impl Shared<'_> {
             }
             Fate::Kept => {
                 let seen = worker.observe(stages, &doc)?;
-                let format = self.pipeline.token_format();
-                let line_start = lines.len();
-                guarded(|| {
-                    sink::append_document(lines, &doc, format);
-                    Ok::<_, DocumentError>(())
-                })
-                .map_err(|error| {
-                    lines.truncate(line_start);
-                    failure(&doc, "output", error)
-                })?;
+                guarded(|| self.encoder.encode(&doc, rows))
+                    .map_err(|error| failure(&doc, "output", error))?;
                 if let Err(error) = worker.seen.fold(stages, seen) {
                     self.break_off(error);
                 }
@@ -460,7 +450,8 @@ impl<'a> Writer<'a> {
         so_far: SoFar,
         ends: Option<Ends>,
     ) -> Result<Self, RunError> {
-        let results = Results::open(outputs, ends.as_ref()).map_err(at(outputs))?;
+        let results =
+            Results::open(shared.pipeline, outputs, ends.as_ref()).map_err(at(outputs))?;
         let n_told = so_far.failures.len();
         let stored = ends.map(|ends| ends.stored).unwrap_or_default();
         Ok(Self {
@@ -493,9 +484,9 @@ impl<'a> Writer<'a> {
                 if result.is_ok() && end.is_none() {
                     match milled {
                         None => end = Some(first),
-                        Some((documents, lines)) => {
-                            result = self.take(leg, first, documents, &lines);
-                            self.shared.spare_lines.give(lines);
+                        Some((documents, mut rows)) => {
+                            result = self.take(leg, first, documents, &mut rows);
+                            self.shared.spare_rows.give(rows);
                         }
                     }
                     if result.is_err() {
@@ -535,7 +526,7 @@ impl<'a> Writer<'a> {
         leg: u32,
         first: Place,
         documents: Vec<Milled>,
-        lines: &[u8],
+        rows: &mut Rows,
     ) -> Result<(), RunError> {
         if leg > self.leg {
             let interval = self.shared.pipeline.settings().checkpoint_interval();
@@ -547,7 +538,7 @@ impl<'a> Writer<'a> {
             }
             self.leg = leg;
         }
-        self.results.documents.write_all(lines).map_err(at(self.outputs))?;
+        self.results.documents.write(rows).map_err(at(self.outputs))?;
         for milled in documents {
             let input_bytes = milled.input_bytes;
             self.results.take(milled, &mut self.so_far).map_err(at(self.outputs))?;
@@ -650,26 +641,30 @@ pub(super) fn store(
 
 /// The results that grow with the documents.
 struct Results<'a> {
-    documents: OutputFile<'a>,
+    documents: DocumentWriter<'a>,
     quarantine: OutputFile<'a>,
     dropped: OutputFile<'a>,
 }
 
 impl<'a> Results<'a> {
-    fn open(outputs: &'a Outputs, ends: Option<&Ends>) -> io::Result<Self> {
+    fn open(pipeline: &Pipeline, outputs: &'a Outputs, ends: Option<&Ends>) -> io::Result<Self> {
         let open = |name, bytes: Option<u64>| match bytes {
             Some(bytes) => outputs.append(Path::new(name), bytes),
             None => outputs.create(Path::new(name)),
         };
-        let documents = ends.and_then(|ends| ends.documents.as_u64());
+        let settings = &pipeline.settings().output;
+        let documents = match ends {
+            Some(ends) => DocumentWriter::resume(outputs, settings, &ends.documents)?,
+            None => DocumentWriter::create(outputs, settings)?,
+        };
         Ok(Self {
-            documents: open("documents.jsonl", documents)?,
+            documents,
             quarantine: open("quarantine.jsonl", ends.map(|ends| ends.quarantine))?,
             dropped: open("dropped.jsonl", ends.map(|ends| ends.dropped))?,
         })
     }
 
-    /// Takes a document, whose line is written already if it was kept.
+    /// Takes a document, which is written already if it was kept.
     fn take(&mut self, milled: Milled, so_far: &mut SoFar) -> io::Result<()> {
         let counts = &mut so_far.counts;
         counts.read += 1;
@@ -698,7 +693,7 @@ impl<'a> Results<'a> {
 
     /// Makes sure of all that is written; returns how to go on with each result.
     fn sync(&mut self) -> io::Result<(serde_json::Value, u64, u64)> {
-        Ok((self.documents.sync()?.into(), self.quarantine.sync()?, self.dropped.sync()?))
+        Ok((self.documents.checkpoint()?, self.quarantine.sync()?, self.dropped.sync()?))
     }
 
     fn finish(self) -> io::Result<()> {

@@ -7,6 +7,7 @@
 mod flow;
 mod journal;
 mod manifest;
+mod mill;
 mod permits;
 mod resume;
 mod shard;
@@ -31,8 +32,9 @@ use crate::stage::{Built, DocumentError, FinishError};
 
 use flow::SoFar;
 use journal::{Begun, Commit, Journal};
+pub use mill::{MergeError, Mill, Milled};
 use resume::{Found, Unfinished};
-pub use shard::{MergeError, Shard};
+pub use shard::{Shard, ShardsError};
 use worker::Seen;
 pub(crate) use worker::chain as error_chain;
 pub use worker::{StageStats, Worker};
@@ -148,7 +150,11 @@ impl Pipeline {
             resolved.remove("memory");
             resolved.remove("threads");
             resolved.remove("checkpoint_seconds");
-            resolved.insert("output".into(), json!({ "tokens": self.settings.output.tokens }));
+            resolved.insert("output".into(), {
+                let mut output = json!(self.settings.output);
+                output.as_object_mut().map(|output| output.remove("path"));
+                output
+            });
         }
         blake3::hash(resolved.to_string().as_bytes()).to_hex().to_string()
     }
@@ -434,7 +440,7 @@ pub enum RunError {
     },
     /// Shards can't be put together.
     #[error(transparent)]
-    Merge(#[from] MergeError),
+    Merge(#[from] ShardsError),
     /// A file that an option names could not be read.
     #[error("a file that the pipeline names can't be read")]
     Dictionary(#[source] io::Error),

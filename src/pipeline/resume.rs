@@ -8,9 +8,6 @@ use crate::corpus::{Corpus, Counts};
 use crate::sink::Outputs;
 use crate::stage::{Built, FinishError};
 
-/// Results that a run adds to from its first document to its last.
-const GROWING: [&str; 3] = ["documents.jsonl", "quarantine.jsonl", "dropped.jsonl"];
-
 /// What lies in the output folder.
 pub(super) enum Found {
     /// Nothing to go on with.
@@ -71,10 +68,6 @@ pub(super) fn find(
         dropped: last.dropped,
         stored: StoredSeen::found(outputs, &earlier),
     };
-    // Whatever else was begun is made again.
-    outputs
-        .retain(|name| GROWING.iter().any(|grows| name.as_os_str() == *grows))
-        .map_err(|error| damaged(error.into()))?;
     let journal = Journal::resume(staging, &earlier, sound)
         .map_err(|source| RunError::Output { folder: folder(), source })?;
     Ok(Found::Unfinished(Box::new(Unfinished { journal, so_far, ends, surveys: earlier.surveys })))

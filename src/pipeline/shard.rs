@@ -18,7 +18,7 @@ use super::worker::{Seen, StageStats};
 use super::{Pipeline, RunError, RunOptions, Summary};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::Place;
-use crate::sink::{OutputFile, Outputs};
+use crate::sink::{self, DocumentWriter, OutputFile, Outputs};
 use crate::stage::{Built, FinishError};
 
 /// What the run of a shard says of itself.
@@ -73,7 +73,7 @@ pub(super) fn write(
 
 /// Why shards can't be put together.
 #[derive(Debug, thiserror::Error)]
-pub enum MergeError {
+pub enum ShardsError {
     /// A folder holds no shard, or a damaged one.
     #[error("`{}` holds no shard that can be read; run it again with `--shard`", folder.display())]
     NoShard {
@@ -108,7 +108,16 @@ impl Pipeline {
         let shards = self.read_shards(folders)?;
         let at_output = |source| RunError::Output { folder: self.output.clone(), source };
         let outputs = Outputs::open(&self.output).map_err(at_output)?;
-        for name in ["documents.jsonl", "quarantine.jsonl", "dropped.jsonl"] {
+        let write_documents = || -> io::Result<()> {
+            let settings = &self.settings().output;
+            let mut writer = DocumentWriter::create(&outputs, settings)?;
+            for (folder, _) in &shards {
+                writer.append_files(&sink::document_files(folder, settings))?;
+            }
+            writer.finish()
+        };
+        write_documents().map_err(at_output)?;
+        for name in ["quarantine.jsonl", "dropped.jsonl"] {
             let copy = || -> io::Result<()> {
                 let mut file: OutputFile<'_> = outputs.create(Path::new(name))?;
                 for (folder, _) in &shards {
@@ -124,7 +133,7 @@ impl Pipeline {
         for (folder, ran) in shards {
             counts.add(&ran.counts);
             failures.extend(ran.failures);
-            let damaged = |source| MergeError::NoShard { folder: folder.clone(), source };
+            let damaged = |source| ShardsError::NoShard { folder: folder.clone(), source };
             let mut own = Seen::new(self.stages());
             own.stats.clone_from(&ran.stats);
             for (at, name) in &ran.seen {
@@ -144,11 +153,11 @@ impl Pipeline {
     }
 
     /// Reads what the shards say of themselves; returns them in their order.
-    fn read_shards(&self, folders: &[PathBuf]) -> Result<Vec<(PathBuf, Ran)>, MergeError> {
+    fn read_shards(&self, folders: &[PathBuf]) -> Result<Vec<(PathBuf, Ran)>, ShardsError> {
         let mut shards = Vec::new();
         for folder in folders {
             let damaged =
-                |source: FinishError| MergeError::NoShard { folder: folder.clone(), source };
+                |source: FinishError| ShardsError::NoShard { folder: folder.clone(), source };
             let bytes = fs::read(folder.join(SHARD)).map_err(|error| damaged(error.into()))?;
             let ran: Ran = serde_json::from_slice(&bytes).map_err(|error| damaged(error.into()))?;
             let shard: Shard = ran
@@ -167,7 +176,7 @@ impl Pipeline {
             let inputs = shards[0].2.begun.inputs.clone();
             let own = Begun { inputs, shard: ran.begun.shard.clone(), ..own.clone() };
             if let Some(difference) = ran.begun.difference(&own) {
-                return Err(MergeError::Other { folder: folder.clone(), difference });
+                return Err(ShardsError::Other { folder: folder.clone(), difference });
             }
         }
         shards.sort_by_key(|(shard, ..)| (shard.of, shard.number));
@@ -175,13 +184,13 @@ impl Pipeline {
             |number: u32| shards.iter().filter(|(shard, ..)| shard.number == number).count();
         if shards.iter().any(|(shard, ..)| shard.of != of) {
             let message = format!("some shards are of {of}, others of another number");
-            return Err(MergeError::Incomplete(message));
+            return Err(ShardsError::Incomplete(message));
         }
         if let Some(missing) = (1..=of).find(|&number| there(number) == 0) {
-            return Err(MergeError::Incomplete(format!("shard {missing}/{of} is missing")));
+            return Err(ShardsError::Incomplete(format!("shard {missing}/{of} is missing")));
         }
         if let Some(twice) = (1..=of).find(|&number| there(number) > 1) {
-            return Err(MergeError::Incomplete(format!("shard {twice}/{of} is there twice")));
+            return Err(ShardsError::Incomplete(format!("shard {twice}/{of} is there twice")));
         }
         Ok(shards.into_iter().map(|(_, folder, ran)| (folder, ran)).collect())
     }

@@ -1,19 +1,19 @@
 //! The output folder: results are written beside, synced, and renamed into place at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use walkdir::WalkDir;
-
 /// Folder of unfinished results, inside the output folder so that a rename never crosses disks.
 const STAGING: &str = ".hanmill-unfinished";
 /// Where in it results are written, and where earlier ones wait until the new ones stand.
 const UNFINISHED: &str = "new";
 const EARLIER: &str = "earlier";
+/// Where files lie that go into results.
+const SCRATCH: &str = "scratch";
 /// The result that is renamed last: where it stands, everything it lists stands too.
 const MANIFEST: &str = "run.json";
 
@@ -31,6 +31,8 @@ pub struct Outputs {
     // Held for as long as the run lasts, so that two runs never write to one folder.
     _lock: File,
     finished: Mutex<BTreeMap<PathBuf, u64>>,
+    /// Results that this run has begun.
+    begun: Mutex<BTreeSet<PathBuf>>,
     is_kept: AtomicBool,
 }
 
@@ -66,6 +68,7 @@ impl Outputs {
             staging,
             _lock: lock,
             finished: Mutex::default(),
+            begun: Mutex::default(),
             is_kept: AtomicBool::new(true),
         })
     }
@@ -109,6 +112,10 @@ impl Outputs {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
+        if path.is_file() && !self.is_begun(name) {
+            // An interrupted run has begun it behind the place that this one goes on from.
+            fs::remove_file(&path)?;
+        }
         let file = File::create_new(path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
                 let message = format!("`{}` is written twice in one run", name.display());
@@ -136,27 +143,22 @@ impl Outputs {
         Ok(self.file(file, name, bytes))
     }
 
-    /// Removes unfinished results whose name is not known: what a run has begun after it last made
-    /// sure of what it had.
+    /// Returns the path of a file that is no result, but goes into one; removed with the run.
     ///
     /// # Errors
-    /// If one can't be removed.
-    pub fn retain(&self, is_known: impl Fn(&Path) -> bool) -> io::Result<()> {
-        let root = self.staging.join(UNFINISHED);
-        if !root.exists() {
-            return Ok(());
-        }
-        for entry in WalkDir::new(&root) {
-            let entry = entry.map_err(io::Error::other)?;
-            let name = entry.path().strip_prefix(&root).unwrap_or(entry.path());
-            if entry.file_type().is_file() && !is_known(name) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
+    /// If its folder can't be made.
+    pub fn scratch(&self, name: &str) -> io::Result<PathBuf> {
+        let folder = self.staging.join(SCRATCH);
+        fs::create_dir_all(&folder)?;
+        Ok(folder.join(name))
+    }
+
+    fn is_begun(&self, name: &Path) -> bool {
+        self.begun.lock().expect("no writer panics").contains(name)
     }
 
     fn file(&self, file: File, name: &Path, bytes: u64) -> OutputFile<'_> {
+        self.begun.lock().expect("no writer panics").insert(name.to_owned());
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);
         OutputFile { file, name: name.to_owned(), bytes, outputs: self }
     }
@@ -304,6 +306,11 @@ pub struct OutputFile<'a> {
 }
 
 impl OutputFile<'_> {
+    /// Returns the bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Makes sure that all written so far is on the disk, and returns how many bytes that is.
     ///
     /// # Errors

@@ -1,0 +1,246 @@
+"""A mill for Chinese text: decode, repair, convert, segment, keywords and a report.
+
+A `Pipeline` carries batches of Arrow through the stages that a YAML file names. The functions of
+this module are single stages for single texts::
+
+    >>> import hanmill
+    >>> hanmill.convert("漢字")
+    '汉字'
+    >>> hanmill.cut("我来到北京清华大学")
+    ['我', '来到', '北京', '清华大学']
+
+Each of them takes a string, or a list of strings, which is worked on by all cores.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from . import _hanmill
+from ._hanmill import __version__
+
+__all__ = [
+    "Encoding",
+    "Pipeline",
+    "__version__",
+    "convert",
+    "cut",
+    "detect",
+    "keywords",
+    "merge",
+    "repair",
+    "segment",
+    "tokenize",
+]
+
+
+class Pipeline:
+    """The stages of a pipeline file, for batches of Arrow.
+
+    `path` is the pipeline file; its `input` and `output.path` are not used here. Raises `ValueError` with
+    every mistake in it, at its line and column.
+
+    A pipeline can be pickled, and so travels to the workers of Ray, Spark or Daft: what travels is the
+    YAML, the folder that its paths start at, and what `end_look` has left. What was folded does not.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] = "pipeline.yaml") -> None:
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"the pipeline `{path}` can't be read: {error}") from error
+        self._init(text, str(path.absolute()), [], 0)
+
+    @classmethod
+    def from_yaml(cls, text: str, base: str | os.PathLike[str] = ".") -> Pipeline:
+        """Make a pipeline of YAML; relative paths in it start at the folder `base`."""
+        pipeline = cls.__new__(cls)
+        pipeline._init(text, str(Path(base).absolute() / "pipeline.yaml"), [], 0)
+        return pipeline
+
+    def _init(self, text: str, path: str, looks: list[bytes], partition: int) -> None:
+        self._text = text
+        self._path = path
+        self._looks = looks
+        self._partition = partition
+        self._pid = -1
+        self._get()
+
+    def _get(self) -> _hanmill.Mill:
+        # Threads don't survive a fork.
+        if self._pid != os.getpid():
+            self._mill = _hanmill.Mill(self._text, self._path, self._partition)
+            for look in self._looks:
+                self._mill.finish_look([look])
+            self._pid = os.getpid()
+        return self._mill
+
+    def __getstate__(self) -> tuple[str, str, list[bytes], int]:
+        return self._text, self._path, self._looks, self._partition
+
+    def __setstate__(self, state: tuple[str, str, list[bytes], int]) -> None:
+        self._init(*state)
+
+    def __repr__(self) -> str:
+        return f"Pipeline({self._path!r})"
+
+    def process(self, batch, *, fold=True):
+        """Mill a batch; every row comes back, in order.
+
+        `batch` is a `pyarrow.RecordBatch`, or a `Table` or a stream of batches, or what another library has
+        of that kind. It has a column `text` of strings, or of bytes, which the stage `decode` reads, and may have a
+        column `id`. Of a `RecordBatch` comes a `RecordBatch`, of the others a `Table`.
+
+        Its columns pass through, with `text` as the stages leave it. Added are `encoding`, `tokens`, `pos`, `keywords`
+        and `repairs`, with what else `output.tokens` asks for, and
+
+        * `status`: `kept`, `dropped` or `quarantined`;
+        * `stage`: the stage that a document was dropped or failed in;
+        * `reason`: why.
+
+        A column that came in under one of these names goes out as `NAME_in`. A row that was not kept has the text
+        it came with, or null where that was bytes.
+
+        Corpus stages, such as `report`, fold what they see of the documents, for `partial`; with `fold=False` they
+        don't, and nothing is kept of the documents, however many there are.
+        """
+        return self._get().process(batch, fold)
+
+    def look(self, batch) -> None:
+        """Show documents to the stage that has a look at the corpus next.
+
+        Such a stage, as `keywords` where it weighs by the corpus, otherwise knows nothing of the other
+        documents. See `needs_look`.
+        """
+        self._get().look(batch)
+
+    @property
+    def needs_look(self) -> bool:
+        """Whether a stage is still to have a look at the corpus ahead of the first document.
+
+        If so, show it all documents, in as many processes as you like, and bring together what they saw::
+
+            while pipeline.needs_look:
+                for batch in batches:
+                    pipeline.look(batch)
+                pipeline.end_look([pipeline.partial_look()])
+        """
+        return self._get().n_surveys() > 0
+
+    def partial_look(self) -> bytes:
+        """Take out what the documents have shown the stage that looks."""
+        return bytes(self._get().store_look())
+
+    def end_look(self, looks) -> None:
+        """End the look of one stage with what `partial_look` returned, in every process that looked."""
+        self._looks.append(bytes(self._get().finish_look(list(looks))))
+
+    def partial(self) -> bytes:
+        """Take out what the corpus stages have folded since the last call, for `merge`."""
+        return bytes(self._get().store())
+
+    def for_partition(self, partition: int) -> Pipeline:
+        """Return a pipeline for one of several parts of the corpus, which come in the order of their numbers."""
+        pipeline = type(self).__new__(type(self))
+        pipeline._init(self._text, self._path, list(self._looks), partition)
+        return pipeline
+
+
+def merge(pipeline: Pipeline, partials, output: str | os.PathLike[str]) -> list[Path]:
+    """Write the results of the corpus stages to the folder `output`, such as the report; return their paths.
+
+    `partials` are what `Pipeline.partial` returned in all processes, in the order of the corpus. Results
+    appear together or not at all.
+    """
+    return [Path(output) / name for name in pipeline._get().finish(list(partials), os.fspath(output))]
+
+
+class Encoding(NamedTuple):
+    """What `detect` has found."""
+
+    encoding: str
+    """Name in the WHATWG standard, in lower case, such as `gb18030`."""
+    confidence: float
+    """Chance that it is right, from 0 to 1."""
+    method: str
+    """What it rests on, such as `bom` or `detected`."""
+    malformed: int
+    """Number of spots that are not of this encoding."""
+
+
+@functools.lru_cache(maxsize=32)
+def _chain(*stages: str) -> _hanmill.Chain:
+    return _hanmill.Chain(list(stages))
+
+
+def _stage(name: str, **options) -> str:
+    # JSON is YAML.
+    return json.dumps({name: {key: value for key, value in options.items() if value is not None}})
+
+
+def _map(work, texts):
+    if isinstance(texts, (str, bytes, bytearray, memoryview)):
+        return work([texts])[0]
+    return work(list(texts))
+
+
+def segment(text, *, mode="accurate", hmm=True, pos=False, user_dict=None):
+    """Cut text into words: token for token those of jieba 0.42.1.
+
+    `mode` is `accurate`, `search` or `full`; `hmm` guesses words that no dictionary has. With `pos`, each word
+    is a pair with its part of speech, as of `jieba.posseg`. `user_dict` is the path of a dictionary in jieba's format.
+    """
+    user_dict = None if user_dict is None else os.path.abspath(user_dict)
+    chain = _chain(_stage("segment", mode=mode, hmm=hmm, pos=pos, user_dict=user_dict))
+    return _map(chain.tagged if pos else chain.words, text)
+
+
+def cut(sentence, cut_all=False, HMM=True):  # noqa: N803
+    """Cut text into words, as `jieba.lcut` does, under its names."""
+    return segment(sentence, mode="full" if cut_all else "accurate", hmm=HMM)
+
+
+def tokenize(text, *, mode="accurate", hmm=True):
+    """Cut text into words with the characters they cover, as `(word, start, end)`, as `jieba.tokenize` does."""
+    return _map(_chain(_stage("segment", mode=mode, hmm=hmm)).spans, text)
+
+
+def convert(text, config="t2s"):
+    """Convert between the scripts of Chinese, byte for byte as OpenCC; `config` is OpenCC's name, such as `s2twp`."""
+    return _map(_chain(_stage("convert", config=config)).texts, text)
+
+
+def repair(text):
+    """Undo mojibake and other damage of a crawl where that is sure."""
+    return _map(_chain("repair").texts, text)
+
+
+def detect(data):
+    """Find what bytes are written in."""
+
+    def found(data):
+        encodings = (encoding for _, encoding in _chain("decode").decoded(list(map(bytes, data))))
+        return [Encoding(*encoding) for encoding in encodings]
+
+    return _map(found, data)
+
+
+def keywords(text, top=20, *, method=None, with_weight=False):
+    """Find the keywords of a text, best first; with `with_weight` as pairs with their weights.
+
+    `method` is one of the stage `keywords`, such as `tfidf` or `textrank`, which give what `jieba.analyse` gives.
+    """
+    chain = _chain(
+        _stage("segment", pos=True), _stage("keywords", top=top, method=method)
+    )
+
+    def found(texts):
+        ranked = chain.keywords(texts)
+        return ranked if with_weight else [[word for word, _ in words] for words in ranked]
+
+    return _map(found, text)
