@@ -171,16 +171,27 @@ pub struct SourceRef {
     /// Line of the file, from 1, where a file holds a document a line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
-    /// Offset in bytes of the document's first byte in the file.
+    /// Row of the table, from 1; in CSV the header is the first row, as spreadsheets count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<u64>,
+    /// Record of the archive, from 1, with those that hold no document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<u64>,
+    /// Part of the file, from 1, where a large file is several documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<u64>,
+    /// Offset in bytes of the document's first byte in the file, unpacked if it is packed; 0 where
+    /// the file holds columns rather than rows.
     #[serde(skip)]
     pub byte_offset: u64,
 }
 
 impl fmt::Display for SourceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}", self.path),
-            None => f.write_str(&self.path),
+        match (self.line.or(self.row).or(self.record), self.part) {
+            (Some(n), _) => write!(f, "{}:{n}", self.path),
+            (None, Some(part)) => write!(f, "{}#{part}", self.path),
+            (None, None) => f.write_str(&self.path),
         }
     }
 }

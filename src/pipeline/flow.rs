@@ -15,7 +15,7 @@ use super::{Pipeline, RunError, RunOptions};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::SourceRef;
 use crate::sink::{self, OutputFile, Outputs};
-use crate::source::{self, Job};
+use crate::source::{self, Job, Stretch};
 use crate::stage::DocumentError;
 
 /// What is known when the last document is through.
@@ -60,7 +60,8 @@ pub(super) fn run(
             spare_lines: &spare_lines,
         };
         pool.in_place_scope_fifo(|scope| {
-            let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
+            let jobs =
+                source::jobs(pipeline.files(), Stretch::default(), pipeline.max_document_bytes());
             let jobs = jobs.take(
                 options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             );

@@ -11,6 +11,7 @@ mod survey;
 mod worker;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ pub struct Pipeline {
     settings: Settings,
     stages: Vec<PipelineStage>,
     files: Vec<InputFile>,
+    /// The files with standard input copied to one, once a run has done so.
+    spooled: OnceLock<Vec<InputFile>>,
     output: PathBuf,
     path: PathBuf,
 }
@@ -55,7 +58,7 @@ impl Pipeline {
         output: PathBuf,
         path: PathBuf,
     ) -> Self {
-        Self { settings, stages, files, output, path }
+        Self { settings, stages, files, spooled: OnceLock::new(), output, path }
     }
 
     /// Returns the stages in order.
@@ -65,7 +68,18 @@ impl Pipeline {
 
     /// Returns the files that will be read, in order.
     pub fn files(&self) -> &[InputFile] {
-        &self.files
+        self.spooled.get().unwrap_or(&self.files)
+    }
+
+    /// Copies standard input to a file in `folder`, if it is read, since a run may read it twice.
+    fn spool(&self, folder: &Path) -> std::io::Result<()> {
+        if self.spooled.get().is_none() {
+            let files: std::io::Result<Vec<InputFile>> =
+                self.files.iter().cloned().map(|file| file.spooled(folder)).collect();
+            // Another run of the same pipeline may have been faster; then its copy will do.
+            let _ = self.spooled.set(files?);
+        }
+        Ok(())
     }
 
     /// Returns the output folder.
@@ -80,7 +94,7 @@ impl Pipeline {
 
     /// Returns the size of all inputs in bytes.
     pub fn input_bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.files().iter().map(|file| file.bytes).sum()
     }
 
     /// Returns the largest document in bytes that the memory set allows for.
@@ -130,6 +144,7 @@ impl Pipeline {
         let started = Instant::now();
         let at_output = |source| RunError::Output { folder: self.output.clone(), source };
         let outputs = Outputs::open(&self.output).map_err(at_output)?;
+        self.spool(&outputs.spool_folder()).map_err(|source| RunError::Input { source })?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.settings.threads.count())
             .thread_name(|at| format!("mill-{at}"))
@@ -218,6 +233,12 @@ pub enum RunError {
     Output {
         /// The output folder.
         folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Standard input can't be copied to where it can be read more than once.
+    #[error("standard input can't be read")]
+    Input {
         /// Why.
         source: std::io::Error,
     },

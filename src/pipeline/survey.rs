@@ -11,7 +11,7 @@ use super::flow::{batches, cost};
 use super::permits::Permits;
 use super::worker::{Fate, Worker, guarded, partials};
 use super::{Pipeline, RunError, RunOptions};
-use crate::source::{self, Job};
+use crate::source::{self, Job, Stretch};
 use crate::stage::{Built, DocumentError, DynSurvey};
 
 /// Bytes of input up to which every document is looked at.
@@ -88,7 +88,8 @@ fn look(
         false => pipeline.input_bytes().div_ceil(WHOLE_BELOW).max(1),
     };
     pool.in_place_scope_fifo(|scope| {
-        let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
+        let jobs =
+            source::jobs(pipeline.files(), Stretch::default(), pipeline.max_document_bytes());
         let most = options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
         let jobs = jobs.take(most).step_by(usize::try_from(step).unwrap_or(usize::MAX));
         for jobs in batches(jobs) {

@@ -60,6 +60,11 @@ impl Outputs {
         &self.folder
     }
 
+    /// Returns a folder for files that are needed until the run ends.
+    pub fn spool_folder(&self) -> PathBuf {
+        self.staging.join("spool")
+    }
+
     /// Begins the result `name`, a relative path below the output folder.
     ///
     /// # Errors
