@@ -19,7 +19,7 @@ mod parquet;
 mod sniff;
 mod text_file;
 mod units;
-//W mod warc;
+mod warc;
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ enum Content {
     Bytes(Vec<u8>),
     JsonLine(Vec<u8>, Arc<Input>),
     Row(csv::Row),
-    //W Record(Box<warc::Record>),
+    Record(Box<warc::Record>),
     #[cfg(feature = "parquet")]
     Loaded(Box<Document>),
     Failed(DocumentError),
@@ -93,7 +93,7 @@ impl Job {
             Content::Bytes(bytes) => Ok(text_file::document(bytes, source)),
             Content::JsonLine(line, input) => json_lines::load(&line, source, &input),
             Content::Row(row) => row.load(source),
-            //W Content::Record(record) => record.load(source),
+            Content::Record(record) => record.load(source),
             #[cfg(feature = "parquet")]
             Content::Loaded(doc) => Ok(*doc),
             Content::Failed(error) => Err(error),
@@ -149,7 +149,7 @@ fn reader(file: &InputFile, at: u32, from: u64, max_bytes: u64) -> Jobs {
             Jobs::Many(Box::new(json_lines::JsonLines::open(file, at, from, max_bytes)))
         }
         Format::Csv => Jobs::Many(Box::new(csv::Rows::open(file, at, max_bytes))),
-        Format::Warc => text_file::jobs(file, at, from, max_bytes), //W
+        Format::Warc => Jobs::Many(Box::new(warc::Records::open(file, at, max_bytes))),
         #[cfg(feature = "parquet")]
         Format::Parquet => Jobs::Many(Box::new(parquet::Rows::open(file, at, from, max_bytes))),
         #[cfg(not(feature = "parquet"))]
