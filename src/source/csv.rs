@@ -18,7 +18,7 @@ use super::units::{HEAD_BYTES, Units};
 use super::{
     Content, FormatName, InputFile, Job, cannot_read, cannot_read_on, source_ref, too_large,
 };
-use crate::document::{Align, Alignment, Boundaries, Document, Place, SourceRef};
+use crate::document::{Align, Alignment, Boundaries, Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
 
 /// Bytes of a file that are looked at for its encoding.
@@ -322,7 +322,7 @@ impl Rows {
                 }
                 Err(error) => {
                     self.stream = Err(None);
-                    let source = SourceRef { row: Some(1), ..source_ref(&self.shown, 0) };
+                    let source = SourceRef { unit: Unit::Row(1), ..source_ref(&self.shown, 0) };
                     let place = Place { file: self.file, offset: 0 };
                     Ok(Some(Job::failed(place, source, error)))
                 }
@@ -331,7 +331,7 @@ impl Rows {
         let Some(raw) = self.next_raw()? else { return Ok(None) };
         self.row += 1;
         let offset = raw.offset;
-        let source = SourceRef { row: Some(self.row), ..source_ref(&self.shown, offset) };
+        let source = SourceRef { unit: Unit::Row(self.row), ..source_ref(&self.shown, offset) };
         let place = Place { file: self.file, offset };
         let taken = |rows: &mut Self, bytes| match &rows.stream {
             Ok(stream) => rows.progress.since(stream, bytes),
@@ -447,13 +447,13 @@ impl Iterator for Rows {
             Err(error) => error.take().map_or(Ok(None), |error| Err(cannot_read(error))),
         };
         read.unwrap_or_else(|error| {
-            let (mut row, mut offset) = (Some(self.row + 1), self.offset);
+            let (mut unit, mut offset) = (Unit::Row(self.row + 1), self.offset);
             if self.table.is_none() {
                 // Nothing has come ahead of it.
-                (row, offset) = (None, 0);
+                (unit, offset) = (Unit::File, 0);
             }
             self.stream = Err(None);
-            let source = SourceRef { row, ..source_ref(&self.shown, offset) };
+            let source = SourceRef { unit, ..source_ref(&self.shown, offset) };
             Some(Job::failed(Place { file: self.file, offset }, source, error))
         })
     }

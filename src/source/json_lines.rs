@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::packing::{Progress, Stream};
 use super::{Content, Input, InputFile, Job, cannot_read_on, source_ref, too_large};
-use crate::document::{Align, Alignment, Boundaries, Document, Place, SourceRef};
+use crate::document::{Align, Alignment, Boundaries, Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
 
 /// The lines of a file as jobs. Empty lines are passed over.
@@ -95,7 +95,8 @@ impl JsonLines {
                 self.skipped += n;
                 continue;
             }
-            let source = SourceRef { line: Some(self.line), ..source_ref(&self.shown, offset) };
+            let source =
+                SourceRef { unit: Unit::Line(self.line), ..source_ref(&self.shown, offset) };
             let place = Place { file: self.file, offset };
             let input_bytes = self.progress.since(reader, n + std::mem::take(&mut self.skipped));
             if is_too_large {
@@ -124,8 +125,8 @@ impl Iterator for JsonLines {
         read.unwrap_or_else(|error| {
             // What follows can't be told from here: one failure stands for the rest of the file.
             self.reader = Err(None);
-            let line = Some(self.line + 1).filter(|_| self.offset > 0);
-            let source = SourceRef { line, ..source_ref(&self.shown, self.offset) };
+            let unit = if self.offset > 0 { Unit::Line(self.line + 1) } else { Unit::File };
+            let source = SourceRef { unit, ..source_ref(&self.shown, self.offset) };
             let place = Place { file: self.file, offset: self.offset };
             Some(Job::failed(place, source, cannot_read_on(error)))
         })
@@ -285,7 +286,7 @@ mod tests {
     use super::*;
 
     fn loaded(line: &str) -> Result<Document, String> {
-        let source = SourceRef { line: Some(7), ..source_ref(&"a.jsonl".into(), 100) };
+        let source = SourceRef { unit: Unit::Line(7), ..source_ref(&"a.jsonl".into(), 100) };
         load(line.as_bytes(), source, &Input::default()).map_err(|error| error.to_string())
     }
 

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use super::csv::no_column;
 use super::json_lines::Object;
 use super::{Content, Input, InputFile, Job, Location, cannot_read, source_ref, too_large};
-use crate::document::{Document, Place, SourceRef};
+use crate::document::{Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
 
 /// Bytes of values that a batch is meant to have.
@@ -202,7 +202,7 @@ impl Rows {
     }
 
     fn source(&self) -> (Place, SourceRef) {
-        let source = SourceRef { row: Some(self.row + 1), ..source_ref(&self.shown, 0) };
+        let source = SourceRef { unit: Unit::Row(self.row + 1), ..source_ref(&self.shown, 0) };
         (Place { file: self.file, offset: self.row }, source)
     }
 

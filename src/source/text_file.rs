@@ -12,7 +12,7 @@ use super::units::{HEAD_BYTES, Units};
 use super::{
     Content, InputFile, Job, Jobs, Location, cannot_read, cannot_read_on, source_ref, too_large,
 };
-use crate::document::{Document, Place, SourceRef};
+use crate::document::{Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
 
 pub(super) fn jobs(file: &InputFile, at: u32, from: u64, max_bytes: u64) -> Jobs {
@@ -125,7 +125,7 @@ impl Grid {
 fn part(file: u32, shown: &Arc<str>, units: &Units, n: u64, start: u64) -> (Place, SourceRef) {
     // The mark is put ahead of the bytes of every part; offsets then count from there.
     let bom = if n > 0 { units.bom.len() as u64 } else { 0 };
-    let source = SourceRef { part: Some(n + 1), ..source_ref(shown, start - bom) };
+    let source = SourceRef { unit: Unit::Part(n + 1), ..source_ref(shown, start - bom) };
     (Place { file, offset: start }, source)
 }
 
@@ -165,11 +165,10 @@ impl Parts {
         };
         // The last part that surely begins at or ahead of `from`.
         let n = from.saturating_sub(grid.reach) / grid.step;
-        let begin = || -> io::Result<_> {
+        let mut begin = || -> io::Result<_> {
             parts.units = Units::of(&parts.read(0..HEAD_BYTES as u64)?);
             Ok(if n == 0 { Some(0) } else { parts.cut(n)? })
         };
-        let mut begin = begin;
         match begin() {
             Ok(start) => parts.next = start.map(|start| (n, start)),
             Err(error) => parts.failed = Some(error),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::packing::{Progress, Stream};
 use super::{Content, InputFile, Job, cannot_read, cannot_read_on, source_ref, too_large};
-use crate::document::{Alignment, Document, Place, SourceRef};
+use crate::document::{Alignment, Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
 
 /// Bytes of the longest head of a record, and of that of HTTP in it.
@@ -96,7 +96,8 @@ impl Records {
 
     fn job(&mut self, start: u64, content: Result<Record, DocumentError>) -> Job {
         let place = Place { file: self.file, offset: start };
-        let source = SourceRef { record: Some(self.record), ..source_ref(&self.shown, start) };
+        let source =
+            SourceRef { unit: Unit::Record(self.record), ..source_ref(&self.shown, start) };
         let ahead = self.next_line.as_ref().map_or(0, Vec::len) as u64;
         let taken = self.offset - ahead - std::mem::replace(&mut self.told, self.offset - ahead);
         let input_bytes = match &self.stream {

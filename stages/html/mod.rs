@@ -78,11 +78,12 @@ impl Stage for Extractor {
             && source.len() <= MAX_TREE_BYTES;
         let mut about = About { title: pieces.title.clone(), ..About::default() };
         let mut kept = None;
-        if self.keep == Keep::Main && is_fit_for_tree {
-            if let Some(article) = article(source) {
-                kept = Some(among(&article.content, source, &pieces));
-                about = About { title: article.title.or(about.title), ..article.about };
-            }
+        if self.keep == Keep::Main
+            && is_fit_for_tree
+            && let Some(article) = article(source)
+        {
+            kept = Some(among(&article.content, source, &pieces));
+            about = About { title: article.title.or(about.title), ..article.about };
         }
         let is_kept = |at: usize| kept.as_ref().is_none_or(|kept: &Vec<bool>| kept[at]);
         let (text, edits) = pieces.write(source, is_kept);
