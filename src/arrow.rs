@@ -176,7 +176,7 @@ impl Columns {
 
         self.id.append_value(&doc.id);
         self.path.append_value(&doc.source.path);
-        self.line.append_option(doc.source.line.map(signed));
+        self.line.append_option(doc.source.unit.number().map(signed));
         self.push_encoding(doc.encoding.as_ref());
         self.text.append_value(doc.text());
         if self.format != TokenFormat::None {

@@ -4,6 +4,7 @@ mod characters;
 pub mod convert;
 pub mod decode;
 pub mod example;
+pub mod html;
 pub mod keywords;
 mod paths;
 pub mod repair;
@@ -17,6 +18,7 @@ use crate::registry::Registry;
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.register::<decode::Decode>();
+    registry.register::<html::Html>();
     registry.register::<repair::Repair>();
     registry.register::<convert::Convert>();
     registry.register::<segment::Segment>();

@@ -68,6 +68,14 @@ fn each_mistake_is_shown_at_its_place() {
     check("two_documents", "input: seeds\nstages: [decode]\n---\ninput: more\n");
     check("a_list", "- decode\n- segment\n");
     check("empty_file", "");
+    check("input_without_path", "input: {text: 正文}\nstages: [decode]\n");
+    check(
+        "input_options",
+        "input:\n  - {path: lines.jsonl, format: jsnl, delimter: ','}\n  - {path: seeds, encoding: gkb, split: 3}\nstages: [decode]\n",
+    );
+    check("input_in_a_store", "input: s3://bucket/corpus/\nstages: [decode]\n");
+    check("input_of_csv_is_text", "input: {path: seeds, format: csv}\nstages: [segment]\n");
+    check("standard_input_is_bytes", "input: '-'\nstages: [segment]\n");
     check("output_is_a_file", "input: seeds\noutput: seeds/a.txt\nstages: [decode]\n");
 }
 
@@ -100,6 +108,8 @@ fn settings_of_the_command_line_are_shown_too() {
     insta::assert_snapshot!("set_without_value", set("stages.decode.encoding"));
     assert_eq!(set("stages.2.config=s2tw"), "no mistake");
     assert_eq!(set("stages.decode.encoding=gbk"), "no mistake");
+    assert_eq!(set("input.format=csv"), "no mistake");
+    insta::assert_snapshot!("set_unknown_input_option", set("input.fromat=csv"));
 }
 
 #[test]

@@ -52,6 +52,20 @@ fn no_word_at_all_runs_the_pipeline_of_this_folder() {
 }
 
 #[test]
+fn standard_input_is_an_input_and_what_it_holds_is_found() {
+    let folder = corpus();
+    let run = |input: &[u8]| {
+        hanmill(folder.path()).args(["run", "--input", "-"]).write_stdin(input).assert().code(0);
+        read(folder.path(), "out/documents.jsonl")
+    };
+    assert!(run("乾燥".as_bytes()).contains(r#""id":"-""#));
+    let documents = run("{\"text\":\"乾燥\"}\n{\"text\":\"天氣\"}\n".as_bytes());
+    assert!(documents.contains(r#""id":"-:2""#) && documents.contains("天气"), "{documents}");
+    let staging = folder.path().join("out/.hanmill-unfinished");
+    assert!(!staging.join("spool").exists(), "the copy is gone");
+}
+
+#[test]
 fn a_failed_document_is_told_by_the_exit_status() {
     let folder = corpus();
     std::fs::write(folder.path().join("texts/3.txt"), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").unwrap();

@@ -11,7 +11,7 @@ use crate::config;
 use crate::document::Document;
 use crate::pipeline::{PipelineStage, Worker};
 use crate::registry::Registry;
-use crate::source;
+use crate::source::{self, Input};
 
 /// Files that are read at once: enough to keep every core busy, few enough to print as one goes.
 const BATCH: usize = 256;
@@ -25,8 +25,10 @@ pub(super) fn detect(paths: &[PathBuf], registry: &Registry) -> Result<(), Failu
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
-            match source::resolve(Path::new(""), &path.to_string_lossy(), Path::new("")) {
-                Ok(found) => files.extend(found.into_iter().map(|file| file.path)),
+            let input = Input::at(path.to_string_lossy());
+            match source::resolve(Path::new(""), &input, Path::new("")) {
+                Ok(found) => files
+                    .extend(found.iter().filter_map(|file| Some(file.location.path()?.to_owned()))),
                 Err(error) => {
                     paint::error(&error.to_string());
                     all_read = false;

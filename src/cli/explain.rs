@@ -92,11 +92,12 @@ pub(super) fn explain(args: &ExplainArgs, registry: &Registry) -> Result<(), Fai
 
 fn find(pipeline: &Pipeline, wanted: Option<&str>) -> Result<Document, Failure> {
     let mut seen = Vec::new();
-    for job in source::jobs(pipeline.files(), pipeline.max_document_bytes()) {
+    let all = source::Stretch::default();
+    for job in source::jobs(pipeline.files(), all, pipeline.max_document_bytes()) {
         let place = job.source.to_string();
         let is_place = wanted.is_none_or(|wanted| wanted == place || *wanted == *job.source.path);
-        // Only a JSON line can be called something else than its place.
-        if !is_place && job.source.line.is_none() {
+        // A file can't be called something else than its place.
+        if !is_place && !job.may_have_id() {
             seen.push(place);
             continue;
         }

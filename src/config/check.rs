@@ -7,7 +7,6 @@ use super::diagnostic::{Diagnostic, list};
 use super::yaml::{Key, Node, Span, Value};
 use crate::pipeline::PipelineStage;
 use crate::registry::{Configured, Entry, Registry};
-use crate::source::Format;
 use crate::stage::{BuildContext, ConfigError, Layer};
 
 /// A stage whose name is known and whose options are read.
@@ -20,12 +19,13 @@ struct Read<'a> {
     sound: bool,
 }
 
-/// Reads, orders and builds the stages of the list `stages`; returns the files they name, too.
+/// Reads, orders and builds the stages of the list `stages`; returns the files they name, too. `is_text`
+/// tells whether documents come in as text, so that nothing has to decode them.
 pub(super) fn stages(
     items: &Node,
     registry: &Registry,
     base: &Path,
-    format: Option<Format>,
+    is_text: bool,
     problems: &mut Vec<Diagnostic>,
 ) -> (Vec<PipelineStage>, Vec<PathBuf>) {
     let Value::Seq(items) = &items.value else {
@@ -63,7 +63,7 @@ pub(super) fn stages(
         }
     }
     if all_known {
-        order(&read, registry, format, problems);
+        order(&read, registry, is_text, problems);
     }
     let cx = BuildContext::new(base);
     let mut stages = Vec::new();
@@ -156,15 +156,10 @@ fn build_problem(entry: &Entry, name: &Span, options: &Node, error: ConfigError)
 }
 
 /// Checks that each stage finds the layers it reads.
-fn order(
-    stages: &[Read<'_>],
-    registry: &Registry,
-    format: Option<Format>,
-    problems: &mut Vec<Diagnostic>,
-) {
+fn order(stages: &[Read<'_>], registry: &Registry, is_text: bool, problems: &mut Vec<Diagnostic>) {
     let mut written = vec![Layer::Bytes];
-    // Lines of JSON hold text; a file holds bytes that a stage is yet to decode.
-    if format == Some(Format::JsonLines) {
+    // Lines of JSON hold text; a text file holds bytes that a stage is yet to decode.
+    if is_text {
         written.push(Layer::Text);
     }
     let mut lost: BTreeMap<Layer, &str> = BTreeMap::new();

@@ -22,7 +22,7 @@ pub use yaml::{Key, Node, Span, Value};
 
 use crate::pipeline::{Pipeline, PipelineStage};
 use crate::registry::Registry;
-use crate::source::{self, Format, InputError, InputFile};
+use crate::source::{self, Format, FormatName, Input, InputError, InputFile};
 use diagnostic::{Diagnostic, Problems, Sources};
 
 /// What the command line sets over the pipeline file.
@@ -105,8 +105,8 @@ pub fn check_stages(
     }
     let span = Span { source: 0, bytes: 0..0 };
     let list = Node { span, value: Value::Seq(items) };
-    let format = if check::reads_bytes(&list, registry) { Format::Text } else { Format::JsonLines };
-    let (built, _) = check::stages(&list, registry, Path::new(""), Some(format), &mut problems);
+    let is_text = !check::reads_bytes(&list, registry);
+    let (built, _) = check::stages(&list, registry, Path::new(""), is_text, &mut problems);
     if problems.is_empty() {
         Ok(built)
     } else {
@@ -208,25 +208,22 @@ impl Checker<'_> {
             false => self.inputs(&mut settings, base, named("input"), &output, path),
         };
         // Where no file was found, by the names, so that one mistake doesn't bring on others.
-        let is_json = |format: Format| format == Format::JsonLines;
-        let all_json = if files.is_empty() {
-            settings.input.0.iter().all(|input| is_json(Format::of(Path::new(input))))
-        } else {
-            files.iter().all(|file| is_json(file.format))
-        };
-        let format = if self.overrides.in_memory {
-            // As for `hanmill pipe`: text, unless a stage reads bytes.
-            let reads_bytes = |items| check::reads_bytes(items, self.registry);
-            Some(if named("stages").is_some_and(reads_bytes) {
-                Format::Text
-            } else {
-                Format::JsonLines
+        let is_text = if files.is_empty() {
+            settings.input.0.iter().all(|input| {
+                Format::of(Path::new(&input.path)) == Format::JsonLines
+                    || matches!(input.format, FormatName::Jsonl | FormatName::Csv | FormatName::Tsv)
             })
         } else {
-            all_json.then_some(Format::JsonLines)
+            files.iter().all(InputFile::holds_text)
+        };
+        // In memory as for `hanmill pipe`: text, unless a stage reads bytes.
+        let reads_bytes = |items| check::reads_bytes(items, self.registry);
+        let is_text = match self.overrides.in_memory {
+            true => !named("stages").is_some_and(reads_bytes),
+            false => is_text,
         };
         let (stages, resources) = match named("stages") {
-            Some(items) => check::stages(items, self.registry, base, format, &mut self.problems),
+            Some(items) => check::stages(items, self.registry, base, is_text, &mut self.problems),
             None if mistyped_stages(&root).is_some() => Default::default(),
             None => {
                 let end = Span { source, bytes: text.trim_end().len()..text.trim_end().len() };
@@ -298,7 +295,7 @@ impl Checker<'_> {
     ) -> Vec<InputFile> {
         let from_command_line = !self.overrides.inputs.is_empty();
         let base = if from_command_line {
-            settings.input = Inputs(self.overrides.inputs.clone());
+            settings.input = Inputs(self.overrides.inputs.iter().map(Input::at).collect());
             Path::new("")
         } else {
             base
@@ -315,13 +312,23 @@ impl Checker<'_> {
         }
         let mut files = Vec::new();
         for (at, input) in settings.input.0.iter().enumerate() {
-            let span = node.filter(|_| !from_command_line).map(|node| match &node.value {
-                Value::Seq(items) => items.get(at).unwrap_or(node).span.clone(),
-                _ => node.span.clone(),
+            let span = node.filter(|_| !from_command_line).map(|node| {
+                let node = match &node.value {
+                    Value::Seq(items) => items.get(at).unwrap_or(node),
+                    _ => node,
+                };
+                node.entry("path").map_or(node, |(_, path)| path).span.clone()
             });
-            if is_same_path(&base.join(input), output) {
+            if input.path.is_empty() {
+                let problem = Diagnostic::error("input: an input has no `path`")
+                    .help("name a file, a folder or a pattern, such as `path: corpus/*.csv`");
+                self.problems.push(Diagnostic { span, ..problem });
+                continue;
+            }
+            if is_same_path(&base.join(&input.path), output) {
                 let problem = Diagnostic::error(format!(
-                    "input: `{input}` is the output folder too"
+                    "input: `{}` is the output folder too",
+                    input.path
                 ))
                 .help("the next run would read the results of this one; choose another `output`");
                 self.problems.push(Diagnostic { span, ..problem });
@@ -337,6 +344,8 @@ impl Checker<'_> {
                     let problem = Diagnostic { span, ..Diagnostic::error(message) };
                     self.problems.push(match &error {
                         InputError::Missing(path) => meant_path(problem, path),
+                        InputError::NoStore(_) => problem
+                            .help("copy the files here first, or pipe one into `input: \"-\"`"),
                         _ => problem,
                     });
                 }
@@ -345,7 +354,10 @@ impl Checker<'_> {
         // The recipe itself is no document of the corpus that it lies beside.
         let own_name = own.file_name();
         let n_found = files.len();
-        files.retain(|file| file.path.file_name() != own_name || !is_same_path(&file.path, own));
+        files.retain(|file| {
+            let path = file.location.path().filter(|path| path.file_name() == own_name);
+            !path.is_some_and(|path| is_same_path(path, own))
+        });
         if files.is_empty() && n_found > 0 {
             let span = node.filter(|_| !from_command_line).map(|node| node.span.clone());
             let problem = Diagnostic::error("input: there is nothing but the pipeline itself");

@@ -51,12 +51,15 @@ fn put(
         node.value = Value::Map(Vec::new());
     }
     if let Value::Seq(items) = &mut node.value {
+        if parent == Some("input") {
+            return put(input(items, key)?, parent, rest, value);
+        }
         return put(item(items, key)?, None, rest, value);
     }
     if let Value::Scalar(serde_yaml::Value::String(_)) = &node.value
-        && parent == Some("output")
+        && matches!(parent, Some("output" | "input"))
     {
-        // `output: out` is short for `output: {path: out}`.
+        // `output: out` is short for `output: {path: out}`, and so is an input.
         let span = node.span.clone();
         let path = Key { span: span.clone(), name: "path".to_owned() };
         let folder = std::mem::replace(node, Node::null(span));
@@ -73,6 +76,18 @@ fn put(
     // From now on the command line is to blame for what stands here.
     entries[at].0.span = key.span.clone();
     put(&mut entries[at].1, Some(&key.name), rest, value)
+}
+
+/// The input of a list that `key` means, by its number from 0.
+fn input<'n>(items: &'n mut [Node], key: &Key) -> Result<&'n mut Node, Box<Diagnostic>> {
+    let n = items.len();
+    key.name.parse().ok().and_then(|at: usize| items.get_mut(at)).ok_or_else(|| {
+        Box::new(
+            Diagnostic::error(format!("the pipeline has no input `{}`", key.name))
+                .at(key.span.clone())
+                .help(format!("name one of the {n} by its place, such as `input.0.text=content`")),
+        )
+    })
 }
 
 /// The item of a list that `key` means: by number, or as a stage by name.

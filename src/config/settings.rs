@@ -8,12 +8,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
+use crate::source::Input;
+
 /// Everything in pipeline.yaml but the stages.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// What to read: a file, a folder or a pattern such as `corpus/**/*.txt`, or a list of them.
-    /// Files that end in `.jsonl` or `.ndjson` hold a document a line, with `id` and `text`.
+    /// What to read: a file, a folder, a pattern such as `corpus/**/*.txt`, or `-` for standard
+    /// input; a path, `path` with options, or a list of them. Text and HTML, JSON Lines, CSV, Parquet
+    /// and WARC are told apart by what the files hold, also where they are packed.
     pub input: Inputs,
     /// The folder that results go to, made if need be: a path, or `path` with options.
     pub output: Output,
@@ -101,34 +104,74 @@ fn number<'de, D: Deserializer<'de>>(
     deserializer.deserialize_any(Number(most, expected))
 }
 
-/// What to read: one path or several.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Inputs(pub Vec<String>);
+/// What to read: one input or several, each a path, or `path` with options.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inputs(pub Vec<Input>);
+
+/// An input is written as its path where nothing else is set, and one alone without a list.
+impl Serialize for Inputs {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Entry<'a> {
+            Path(&'a str),
+            Long(&'a Input),
+        }
+        serializer.collect_seq(self.0.iter().map(|input| {
+            if input.is_plain() { Entry::Path(&input.path) } else { Entry::Long(input) }
+        }))
+    }
+}
 
 impl<'de> Deserialize<'de> for Inputs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Paths;
-        impl<'de> Visitor<'de> for Paths {
+        struct Entry(Input);
+        impl<'de> Deserialize<'de> for Entry {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(OneInput).map(Self)
+            }
+        }
+        struct OneInput;
+        impl<'de> Visitor<'de> for OneInput {
+            type Value = Input;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or `path` with options")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<Input, E> {
+                Ok(Input::at(path))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Input, A::Error> {
+                Input::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        struct AllInputs;
+        impl<'de> Visitor<'de> for AllInputs {
             type Value = Inputs;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a path or a list of paths")
+                f.write_str("a path, `path` with options, or a list of them")
             }
 
             fn visit_str<E: de::Error>(self, path: &str) -> Result<Inputs, E> {
-                Ok(Inputs(vec![path.to_owned()]))
+                OneInput.visit_str(path).map(|input| Inputs(vec![input]))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Inputs, A::Error> {
+                OneInput.visit_map(map).map(|input| Inputs(vec![input]))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Inputs, A::Error> {
-                let mut paths = Vec::new();
-                while let Some(path) = seq.next_element()? {
-                    paths.push(path);
+                let mut inputs = Vec::new();
+                while let Some(Entry(input)) = seq.next_element()? {
+                    inputs.push(input);
                 }
-                Ok(Inputs(paths))
+                Ok(Inputs(inputs))
             }
         }
-        deserializer.deserialize_any(Paths)
+        deserializer.deserialize_any(AllInputs)
     }
 }
 
@@ -137,9 +180,14 @@ impl JsonSchema for Inputs {
         "Inputs".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let input = generator.subschema_for::<Input>();
         json_schema!({
-            "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }]
+            "anyOf": [
+                { "type": "string" },
+                input,
+                { "type": "array", "items": { "anyOf": [{ "type": "string" }, input] }, "minItems": 1 }
+            ]
         })
     }
 }

@@ -10,6 +10,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -164,15 +165,14 @@ pub struct Place {
 }
 
 /// The place a document was read from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceRef {
     /// Path as the user named it, or as it was found below the folder the user named.
     pub path: Arc<str>,
-    /// Line of the file, from 1, where a file holds a document a line.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// Offset in bytes of the document's first byte in the file.
-    #[serde(skip)]
+    /// What of the file the document is.
+    pub unit: Unit,
+    /// Offset in bytes of the document's first byte in the file, unpacked if it is packed; 0 where
+    /// the file holds columns rather than rows.
     pub byte_offset: u64,
 }
 
@@ -181,11 +181,75 @@ impl Place {
     pub const END: Self = Self { file: u32::MAX, offset: u64::MAX };
 }
 
+/// What of a file a document is; numbers count from 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// All of it.
+    #[default]
+    File,
+    /// A line.
+    Line(u64),
+    /// A row of a table; in CSV the header is the first row, as spreadsheets count.
+    Row(u64),
+    /// A record of an archive; those that hold no document count too.
+    Record(u64),
+    /// A part of a file that is too large for one document.
+    Part(u64),
+}
+
+/// Written as the path, and `line`, `row`, `record` or `part` where there is one.
+impl Serialize for SourceRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let unit = match self.unit {
+            Unit::File => None,
+            Unit::Line(n) => Some(("line", n)),
+            Unit::Row(n) => Some(("row", n)),
+            Unit::Record(n) => Some(("record", n)),
+            Unit::Part(n) => Some(("part", n)),
+        };
+        let mut fields =
+            serializer.serialize_struct("SourceRef", 1 + usize::from(unit.is_some()))?;
+        fields.serialize_field("path", &self.path)?;
+        if let Some((name, n)) = unit {
+            fields.serialize_field(name, &n)?;
+        }
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for SourceRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Written {
+            path: Arc<str>,
+            line: Option<u64>,
+            row: Option<u64>,
+            record: Option<u64>,
+            part: Option<u64>,
+        }
+        let Written { path, line, row, record, part } = Written::deserialize(deserializer)?;
+        let unit = line.map(Unit::Line).or(row.map(Unit::Row));
+        let unit = unit.or(record.map(Unit::Record)).or(part.map(Unit::Part));
+        Ok(Self { path, unit: unit.unwrap_or_default(), byte_offset: 0 })
+    }
+}
+
+impl Unit {
+    /// Returns the number of the line, row, record or part.
+    pub fn number(self) -> Option<u64> {
+        match self {
+            Self::File => None,
+            Self::Line(n) | Self::Row(n) | Self::Record(n) | Self::Part(n) => Some(n),
+        }
+    }
+}
+
 impl fmt::Display for SourceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}", self.path),
-            None => f.write_str(&self.path),
+        match self.unit {
+            Unit::File => f.write_str(&self.path),
+            Unit::Line(n) | Unit::Row(n) | Unit::Record(n) => write!(f, "{}:{n}", self.path),
+            Unit::Part(n) => write!(f, "{}#{n}", self.path),
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{Pipeline, PipelineStage, RunError, RunOptions};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::{Place, SourceRef};
 use crate::sink::{self, DocumentWriter, Encoder, OutputFile, Outputs, Rows};
-use crate::source::{self, Job};
+use crate::source::{self, Job, Stretch};
 use crate::stage::{Built, DocumentError};
 
 /// What is known of the documents that are through.
@@ -103,10 +103,8 @@ pub(super) fn run(
             writer.write_all(receiver)
         });
         pool.in_place_scope_fifo(|scope| {
-            let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
-            let jobs = jobs
-                .skip_while(move |job| job.place < start)
-                .take_while(move |job| job.place < until);
+            let stretch = Stretch { from: start, until: (until < Place::END).then_some(until) };
+            let jobs = source::jobs(pipeline.files(), stretch, pipeline.max_document_bytes());
             let most = options.sample.map(|n| n.saturating_sub(n_before));
             let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
             let most_of_a_leg = leg_bytes(pipeline);

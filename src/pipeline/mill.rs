@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::worker::{Fate, Seen as Folded, Worker, guarded, partials};
 use super::{Pipeline, PipelineStage, RunError, RunOptions, StageStats, Summary, manifest};
 use crate::corpus::{Corpus, Counts, Failure};
-use crate::document::{Document, SourceRef};
+use crate::document::Document;
 use crate::sink::Outputs;
 use crate::stage::{self, Built, DocumentError, DynSurvey, FinishError};
 
@@ -54,16 +54,7 @@ pub struct Mill {
 struct Seen {
     counts: Counts,
     /// The first failures, at most [`Corpus::LISTED`].
-    failures: Vec<Failed>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Failed {
-    id: String,
-    path: String,
-    line: Option<u64>,
-    stage: String,
-    error: String,
+    failures: Vec<Failure>,
 }
 
 /// All that a mill knows of its documents.
@@ -280,11 +271,10 @@ impl Mill {
         let outputs = Outputs::open(folder).map_err(at_output)?;
         let hash = self.pipeline.hash();
         let names: Vec<&'static str> = stages.iter().map(|stage| stage.name).collect();
-        let failures = seen.failures();
         let mut corpus = Corpus {
             stages: &names,
             pipeline_hash: &hash,
-            ..Corpus::new(&seen.counts, &failures, &outputs)
+            ..Corpus::new(&seen.counts, &seen.failures, &outputs)
         };
         for (stage, partial) in stages.iter().zip(all.partials) {
             if let (Built::Corpus(built), Some(partial)) = (&stage.built, partial) {
@@ -339,46 +329,16 @@ impl Seen {
                 counts.quarantined += 1;
                 *counts.quarantined_by.entry(failure.stage.clone()).or_default() += 1;
                 if self.failures.len() < Corpus::LISTED {
-                    let Failure { id, source, stage, error, .. } = failure.clone();
-                    let (path, line) = (source.path.to_string(), source.line);
-                    self.failures.push(Failed { id, path, line, stage, error });
+                    self.failures.push(failure.clone());
                 }
             }
         }
     }
 
     fn merge(&mut self, other: Self) {
-        let counts = &mut self.counts;
-        let Counts { read, kept, dropped, quarantined, bytes, dropped_by, quarantined_by } =
-            other.counts;
-        counts.read += read;
-        counts.kept += kept;
-        counts.dropped += dropped;
-        counts.quarantined += quarantined;
-        counts.bytes += bytes;
-        for (reason, n) in dropped_by {
-            *counts.dropped_by.entry(reason).or_default() += n;
-        }
-        for (stage, n) in quarantined_by {
-            *counts.quarantined_by.entry(stage).or_default() += n;
-        }
+        self.counts.add(&other.counts);
         self.failures.extend(other.failures);
         self.failures.truncate(Corpus::LISTED);
-    }
-
-    fn failures(&self) -> Vec<Failure> {
-        let failure = |failed: &Failed| Failure {
-            id: failed.id.clone(),
-            source: SourceRef {
-                path: failed.path.as_str().into(),
-                line: failed.line,
-                byte_offset: 0,
-            },
-            stage: failed.stage.clone(),
-            error: failed.error.clone(),
-            encoding: None,
-        };
-        self.failures.iter().map(failure).collect()
     }
 }
 

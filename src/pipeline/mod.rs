@@ -18,6 +18,7 @@ use std::any::Any;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -45,6 +46,8 @@ pub struct Pipeline {
     settings: Settings,
     stages: Vec<PipelineStage>,
     files: Vec<InputFile>,
+    /// The files with standard input copied to one, once a run has done so.
+    spooled: OnceLock<Vec<InputFile>>,
     output: PathBuf,
     path: PathBuf,
     /// Files that the options name.
@@ -77,7 +80,7 @@ impl Pipeline {
         path: PathBuf,
         resources: Vec<PathBuf>,
     ) -> Self {
-        Self { settings, stages, files, output, path, resources }
+        Self { settings, stages, files, spooled: OnceLock::new(), output, path, resources }
     }
 
     /// Returns the same pipeline with an output folder of its own for a shard: `shards/03-of-16` in
@@ -97,7 +100,18 @@ impl Pipeline {
 
     /// Returns the files that will be read, in order.
     pub fn files(&self) -> &[InputFile] {
-        &self.files
+        self.spooled.get().unwrap_or(&self.files)
+    }
+
+    /// Copies standard input to a file in `folder`, if it is read, since a run may read it twice.
+    fn spool(&self, folder: &Path) -> std::io::Result<()> {
+        if self.spooled.get().is_none() {
+            let files: std::io::Result<Vec<InputFile>> =
+                self.files.iter().cloned().map(|file| file.spooled(folder)).collect();
+            // Another run of the same pipeline may have been faster; then its copy will do.
+            let _ = self.spooled.set(files?);
+        }
+        Ok(())
     }
 
     /// Returns the output folder.
@@ -112,7 +126,7 @@ impl Pipeline {
 
     /// Returns the size of all inputs in bytes.
     pub fn input_bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.files().iter().map(|file| file.bytes).sum()
     }
 
     /// Returns the largest document in bytes that the memory set allows for.
@@ -179,13 +193,21 @@ impl Pipeline {
     /// Returns the BLAKE3 hash, in hex, of the names, sizes and times of the input files.
     fn inputs_hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        for file in &self.files {
-            let modified = std::fs::metadata(&file.path).and_then(|found| found.modified()).ok();
+        for file in self.files() {
+            let found = file.location.path().and_then(|path| std::fs::metadata(path).ok());
+            let modified = found.and_then(|found| found.modified().ok());
             let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             hasher.update(file.shown.as_bytes());
             hasher.update(&[0]);
             hasher.update(&file.bytes.to_le_bytes());
-            hasher.update(&since.unwrap_or_default().as_nanos().to_le_bytes());
+            let copied = file.location.path().filter(|_| &*file.shown == "-");
+            match copied.and_then(|path| File::open(path).ok()) {
+                // The copy of standard input is always new, though what it holds may not be.
+                Some(mut copied) => drop(io::copy(&mut copied, &mut hasher)),
+                None => {
+                    hasher.update(&since.unwrap_or_default().as_nanos().to_le_bytes());
+                }
+            }
         }
         hasher.finalize().to_hex().to_string()
     }
@@ -215,6 +237,7 @@ impl Pipeline {
         let started = Instant::now();
         let at_output = |source| RunError::Output { folder: self.output.clone(), source };
         let outputs = Outputs::reopen(&self.output).map_err(at_output)?;
+        self.spool(&outputs.spool_folder()).map_err(|source| RunError::Input { source })?;
         let begun = self.begun(options).map_err(RunError::Dictionary)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(self.settings.threads.count())
@@ -318,9 +341,9 @@ impl Pipeline {
 
     /// Returns about how many bytes of the input lie ahead of a place.
     fn bytes_before(&self, place: Place) -> u64 {
-        let file = (place.file as usize).min(self.files.len());
-        let inside = self.files.get(file).map_or(0, |at| place.offset.min(at.bytes));
-        self.files[..file].iter().map(|file| file.bytes).sum::<u64>() + inside
+        let file = (place.file as usize).min(self.files().len());
+        let inside = self.files().get(file).map_or(0, |at| place.offset.min(at.bytes));
+        self.files()[..file].iter().map(|file| file.bytes).sum::<u64>() + inside
     }
 
     fn token_format(&self) -> TokenFormat {
@@ -388,6 +411,12 @@ pub enum RunError {
     Output {
         /// The output folder.
         folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Standard input can't be copied to where it can be read more than once.
+    #[error("standard input can't be read")]
+    Input {
         /// Why.
         source: std::io::Error,
     },

@@ -19,6 +19,7 @@ use super::{Pipeline, RunError, RunOptions, Summary};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::Place;
 use crate::sink::{self, DocumentWriter, OutputFile, Outputs};
+use crate::source;
 use crate::stage::{Built, FinishError};
 
 /// What the run of a shard says of itself.
@@ -226,23 +227,11 @@ impl Shard {
             number if number == self.of => Place::END,
             number => {
                 let byte = total * u128::from(number) / u128::from(self.of);
-                place_at(pipeline, u64::try_from(byte).unwrap_or(u64::MAX))
+                source::place_at(pipeline.files(), u64::try_from(byte).unwrap_or(u64::MAX))
             }
         };
         (place(self.number - 1), place(self.number))
     }
-}
-
-fn place_at(pipeline: &Pipeline, byte: u64) -> Place {
-    let mut before = 0;
-    for (at, file) in (0..).zip(pipeline.files()) {
-        let bytes = file.bytes.max(1);
-        if byte < before + bytes {
-            return Place { file: at, offset: byte - before };
-        }
-        before += bytes;
-    }
-    Place::END
 }
 
 impl fmt::Display for Shard {

@@ -14,7 +14,7 @@ use super::worker::{Fate, Worker, guarded, partials};
 use super::{Pipeline, RunError, RunOptions};
 use crate::document::Place;
 use crate::sink::Outputs;
-use crate::source::{self, Job};
+use crate::source::{self, Job, Stretch};
 use crate::stage::{Built, DocumentError, DynSurvey};
 
 /// Bytes of input up to which every document is looked at.
@@ -129,7 +129,8 @@ fn look(
         false => pipeline.input_bytes().div_ceil(WHOLE_BELOW).max(1),
     };
     pool.in_place_scope_fifo(|scope| {
-        let jobs = source::jobs(pipeline.files(), pipeline.max_document_bytes());
+        let jobs =
+            source::jobs(pipeline.files(), Stretch::default(), pipeline.max_document_bytes());
         let most = options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
         let jobs = jobs.take(most).filter(|job| is_in_sample(job.place, step));
         for jobs in batches(jobs) {

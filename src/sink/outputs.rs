@@ -14,6 +14,8 @@ const UNFINISHED: &str = "new";
 const EARLIER: &str = "earlier";
 /// Where files lie that go into results.
 const SCRATCH: &str = "scratch";
+/// Where copies lie of inputs that can be read only once.
+const SPOOL: &str = "spool";
 /// The result that is renamed last: where it stands, everything it lists stands too.
 const MANIFEST: &str = "run.json";
 
@@ -73,7 +75,7 @@ impl Outputs {
         })
     }
 
-    /// Removes all that is unfinished.
+    /// Removes all that is unfinished, but for the copies of what can't be read again.
     ///
     /// # Errors
     /// If something can't be removed.
@@ -81,7 +83,7 @@ impl Outputs {
         self.is_kept.store(false, Ordering::Relaxed);
         for entry in fs::read_dir(&self.staging)? {
             let path = entry?.path();
-            if path.file_name().is_some_and(|name| name != "lock") {
+            if path.file_name().is_some_and(|name| name != "lock" && name != SPOOL) {
                 if path.is_dir() { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
             }
         }
@@ -101,6 +103,11 @@ impl Outputs {
     /// Returns the output folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Returns a folder for files that are needed until the run ends.
+    pub fn spool_folder(&self) -> PathBuf {
+        self.staging.join(SPOOL)
     }
 
     /// Begins the result `name`, a relative path below the output folder.

@@ -1,5 +1,6 @@
 //! From what the pipeline names (files, folders, globs) to the files there are, in a fixed order.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -7,20 +8,80 @@ use std::sync::Arc;
 use globset::{GlobBuilder, GlobMatcher};
 use walkdir::{DirEntry, WalkDir};
 
-use super::Format;
+use super::{Format, FormatName, Input, Location, Packing, sniff};
 
 /// A file to read.
 #[derive(Debug, Clone)]
 pub struct InputFile {
     /// Where it is.
-    pub path: PathBuf,
+    pub location: Location,
     /// The path as people are shown it: as they named it, with `/` between the parts.
     pub shown: Arc<str>,
-    /// Its size in bytes when it was found.
+    /// Its size in bytes when it was found, packed if it is packed; 0 where it couldn't be told.
     pub bytes: u64,
     /// How it holds documents.
     pub format: Format,
+    /// How it is packed, if it is.
+    pub packing: Option<Packing>,
+    /// The input that named it.
+    pub input: Arc<Input>,
 }
+
+impl InputFile {
+    /// Looks into the file at `location` for its format.
+    fn new(location: Location, shown: Arc<str>, bytes: u64, input: &Arc<Input>) -> Self {
+        let name = location.path().unwrap_or(Path::new(&*shown));
+        let (format, packing) = sniff::look(&location, name, input);
+        Self { location, shown, bytes, format, packing, input: input.clone() }
+    }
+
+    /// Makes a file of bytes in memory, called `name`.
+    pub fn of_bytes(name: &str, bytes: impl Into<Arc<[u8]>>, input: &Input) -> Self {
+        let bytes: Arc<[u8]> = bytes.into();
+        let n = bytes.len() as u64;
+        Self::new(Location::Memory(bytes), name.into(), n, &Arc::new(input.clone()))
+    }
+
+    /// Standard input. What it holds isn't known until it is read.
+    fn stdin(input: &Arc<Input>) -> Self {
+        let format = match input.format {
+            FormatName::Auto => Format::Text,
+            _ => sniff::look(&Location::Memory(Arc::default()), Path::new(""), input).0,
+        };
+        let shown = STDIN.into();
+        let input = input.clone();
+        Self { location: Location::Stdin, shown, bytes: 0, format, packing: None, input }
+    }
+
+    /// Copies standard input to a file in `folder`, since a run may have to read it more than once;
+    /// any other file stays as it is. What it is called when shown stays too.
+    ///
+    /// # Errors
+    /// If standard input can't be read, or the file can't be written.
+    pub fn spooled(self, folder: &Path) -> std::io::Result<Self> {
+        if !matches!(self.location, Location::Stdin) {
+            return Ok(self);
+        }
+        std::fs::create_dir_all(folder)?;
+        let path = folder.join("standard-input");
+        let mut file = std::fs::File::create(&path)?;
+        let bytes = std::io::copy(&mut std::io::stdin().lock(), &mut file)?;
+        Ok(Self::new(Location::File(path), self.shown, bytes, &self.input))
+    }
+
+    /// Tells whether the documents in it are text already, so that nothing has to decode them.
+    pub fn holds_text(&self) -> bool {
+        match self.format {
+            Format::JsonLines | Format::Csv => true,
+            #[cfg(feature = "parquet")]
+            Format::Parquet => super::parquet::holds_text(self),
+            _ => false,
+        }
+    }
+}
+
+/// What standard input is called.
+const STDIN: &str = "-";
 
 /// Why an input names nothing that can be read.
 #[derive(Debug, thiserror::Error)]
@@ -40,25 +101,37 @@ pub enum InputError {
     /// It is there, but can't be looked into.
     #[error("`{}` can't be read", .0.display())]
     Unreadable(PathBuf, #[source] std::io::Error),
+    /// It lies in a store, which this program can't reach.
+    #[error("`{0}` lies in an object store, which can't be read from here")]
+    NoStore(String),
     /// It is a device, a socket or the like.
     #[error("`{}` is neither a file nor a folder", .0.display())]
     NotAFile(PathBuf),
 }
 
-/// Finds the files that `input` names: a file, a folder and all below it, or a glob such as
-/// `corpus/**/*.txt`.
+/// Finds the files that `input` names: a file, a folder and all below it, a glob such as
+/// `corpus/**/*.txt`, `-` for standard input, or a `file://` URL.
 ///
-/// `input` is relative to `base`. Files come in the order of their paths, byte by byte. Below a
+/// The path is relative to `base`. Files come in the order of their paths, byte by byte. Below a
 /// folder, hidden files and folders are passed over, and so is all of `except`, the output folder.
+/// Each file is looked into for its format, unless the input says it.
 ///
 /// # Errors
 /// If that names nothing, or something that can't be read.
-pub fn resolve(base: &Path, input: &str, except: &Path) -> Result<Vec<InputFile>, InputError> {
-    let path = base.join(input);
+pub fn resolve(base: &Path, input: &Input, except: &Path) -> Result<Vec<InputFile>, InputError> {
+    let input = Arc::new(input.clone());
+    if input.path == STDIN {
+        return Ok(vec![InputFile::stdin(&input)]);
+    }
+    if is_store(&input.path) {
+        return Err(InputError::NoStore(input.path.clone()));
+    }
+    let named = file_url(&input.path).unwrap_or(Cow::Borrowed(&*input.path));
+    let path = base.join(&*named);
     // A name that exists is meant as it is, even with a `[` in it.
     let metadata = match std::fs::metadata(&path) {
         Ok(metadata) => metadata,
-        Err(_) if is_glob(input) => return matching(base, input, except),
+        Err(_) if is_glob(&named) => return matching(base, &named, except, &input),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(InputError::Missing(path));
         }
@@ -66,22 +139,55 @@ pub fn resolve(base: &Path, input: &str, except: &Path) -> Result<Vec<InputFile>
     };
     if metadata.is_file() {
         std::fs::File::open(&path).map_err(|error| InputError::Unreadable(path.clone(), error))?;
-        let format = Format::of(&path);
-        let shown = shown(Path::new(input));
-        return Ok(vec![InputFile { path, shown, bytes: metadata.len(), format }]);
+        let shown = shown(Path::new(&*named));
+        return Ok(vec![InputFile::new(Location::File(path), shown, metadata.len(), &input)]);
     }
     if !metadata.is_dir() {
         return Err(InputError::NotAFile(path));
     }
-    let files = below(base, Path::new(input), except, None)?;
+    let files = below(base, Path::new(&*named), except, None, &input)?;
     if files.is_empty() { Err(InputError::EmptyFolder(path)) } else { Ok(files) }
+}
+
+/// Tells whether `path` is the URL of an object store.
+fn is_store(path: &str) -> bool {
+    let scheme = path.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        ["s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "http", "https"].contains(&scheme)
+    })
+}
+
+/// Returns the path of a `file://` URL, with its `%20` and the like undone.
+fn file_url(url: &str) -> Option<Cow<'_, str>> {
+    let path = url.strip_prefix("file://")?;
+    let path = path.strip_prefix("localhost").filter(|rest| rest.starts_with('/')).unwrap_or(path);
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte.filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    Some(String::from_utf8(bytes).map_or(Cow::Borrowed(path), Cow::Owned))
 }
 
 /// Leaves out files that an earlier input has named too.
 pub fn without_repeats(files: Vec<InputFile>) -> Vec<InputFile> {
     let mut seen = HashSet::new();
     let is_new = |file: &InputFile| {
-        let path = std::fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
+        let path = file.location.path().map_or_else(
+            || PathBuf::from(&*file.shown),
+            |path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        );
         seen.insert(path)
     };
     files.into_iter().filter(is_new).collect()
@@ -91,7 +197,12 @@ fn is_glob(input: &str) -> bool {
     input.contains(['*', '?', '[', '{'])
 }
 
-fn matching(base: &Path, pattern: &str, except: &Path) -> Result<Vec<InputFile>, InputError> {
+fn matching(
+    base: &Path,
+    pattern: &str,
+    except: &Path,
+    input: &Arc<Input>,
+) -> Result<Vec<InputFile>, InputError> {
     let glob = GlobBuilder::new(pattern)
         .literal_separator(true)
         .build()
@@ -103,7 +214,7 @@ fn matching(base: &Path, pattern: &str, except: &Path) -> Result<Vec<InputFile>,
     if !base.join(&root).is_dir() {
         return Err(InputError::Missing(base.join(root)));
     }
-    let files = below(base, &root, except, Some(&glob))?;
+    let files = below(base, &root, except, Some(&glob), input)?;
     if files.is_empty() { Err(InputError::NoMatch(pattern.to_owned())) } else { Ok(files) }
 }
 
@@ -113,6 +224,7 @@ fn below(
     folder: &Path,
     except: &Path,
     glob: Option<&GlobMatcher>,
+    input: &Arc<Input>,
 ) -> Result<Vec<InputFile>, InputError> {
     let root = if folder.as_os_str().is_empty() && base.as_os_str().is_empty() {
         PathBuf::from(".")
@@ -139,10 +251,12 @@ fn below(
                 let named = folder.join(path.strip_prefix(&root).unwrap_or(&path));
                 if !is_hidden(&path) && glob.is_none_or(|glob| glob.is_match(&named)) {
                     files.push(InputFile {
-                        path,
+                        location: Location::File(path),
                         shown: shown(&named),
                         bytes: 0,
                         format: Format::Text,
+                        packing: None,
+                        input: input.clone(),
                     });
                 }
                 continue;
@@ -154,9 +268,8 @@ fn below(
             continue;
         }
         let metadata = entry.metadata().map_err(|error| unreadable(&root, error))?;
-        let format = Format::of(entry.path());
-        let shown = shown(&named);
-        files.push(InputFile { path: entry.into_path(), shown, bytes: metadata.len(), format });
+        let location = Location::File(entry.into_path());
+        files.push(InputFile::new(location, shown(&named), metadata.len(), input));
     }
     files.sort_by(|a, b| a.shown.cmp(&b.shown));
     Ok(files)
@@ -217,7 +330,7 @@ mod tests {
 
     fn names(input: &str) -> Result<Vec<String>, String> {
         let folder = corpus();
-        let found = resolve(folder.path(), input, &folder.path().join("out"));
+        let found = resolve(folder.path(), &Input::at(input), &folder.path().join("out"));
         found
             .map(|files| files.iter().map(|file| file.shown.to_string()).collect())
             .map_err(|error| error.to_string().replace(&*folder.path().to_string_lossy(), "BASE"))
@@ -251,9 +364,25 @@ mod tests {
     }
 
     #[test]
+    fn a_file_url_is_a_path() {
+        let folder = corpus();
+        let url = format!("file://{}/b/%32.txt", folder.path().display());
+        let files = resolve(Path::new("elsewhere"), &Input::at(url), Path::new("out")).unwrap();
+        assert_eq!(files[0].location.path(), Some(&*folder.path().join("b/2.txt")));
+        assert_eq!(file_url("file:///a%zz%"), Some("/a%zz%".into()));
+    }
+
+    #[test]
+    fn an_object_store_is_no_missing_file() {
+        let error = names("s3://bucket/corpus/").unwrap_err();
+        assert!(error.contains("object store"), "{error}");
+    }
+
+    #[test]
     fn a_file_named_twice_is_read_once() {
         let folder = corpus();
-        let find = |input| resolve(folder.path(), input, Path::new("out")).unwrap();
+        let find =
+            |input: &str| resolve(folder.path(), &Input::at(input), Path::new("out")).unwrap();
         let files = without_repeats([find("b"), find("b/2.txt")].concat());
         assert_eq!(files.len(), 2);
     }

@@ -2,22 +2,23 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Content, InputFile, Job, source_ref, too_large};
-use crate::document::{Align, Alignment, Boundaries, Document, Place, SourceRef};
+use super::packing::{Progress, Stream};
+use super::{Content, Input, InputFile, Job, cannot_read_on, source_ref, too_large};
+use crate::document::{Align, Alignment, Boundaries, Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
 
 /// The lines of a file as jobs. Empty lines are passed over.
-#[derive(Debug)]
 pub(super) struct JsonLines {
-    reader: Result<BufReader<File>, Option<std::io::Error>>,
+    reader: Result<Stream, Option<std::io::Error>>,
+    progress: Progress,
     shown: Arc<str>,
+    input: Arc<Input>,
     file: u32,
     max_bytes: u64,
     line: u64,
@@ -26,18 +27,47 @@ pub(super) struct JsonLines {
 }
 
 impl JsonLines {
-    pub(super) fn open(file: &InputFile, at: u32, max_bytes: u64) -> Self {
-        Self {
-            reader: File::open(&file.path)
-                .map(|file| BufReader::with_capacity(1 << 18, file))
-                .map_err(Some),
+    /// Opens `file` at the first line that starts at the byte `from` or behind it.
+    pub(super) fn open(file: &InputFile, at: u32, from: u64, max_bytes: u64) -> Self {
+        let mut lines = Self {
+            reader: Stream::open(file, 0).map_err(Some),
+            progress: Progress::default(),
             shown: file.shown.clone(),
+            input: file.input.clone(),
             file: at,
             max_bytes,
             line: 0,
             offset: 0,
             skipped: 0,
+        };
+        if from > 0
+            && let Err(error) = lines.pass_over(from)
+        {
+            lines.reader = Err(Some(error));
         }
+        lines
+    }
+
+    /// Reads on to the first line that starts at the byte `from` or behind it. The lines ahead of it
+    /// have to be counted all the same.
+    fn pass_over(&mut self, from: u64) -> std::io::Result<()> {
+        let Ok(reader) = &mut self.reader else { return Ok(()) };
+        // A line that starts there starts behind the end of another.
+        while self.offset < from - 1 {
+            let bytes = reader.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            let n = bytes.len().min(usize::try_from(from - 1 - self.offset).unwrap_or(usize::MAX));
+            self.line += memchr::memchr_iter(b'\n', &bytes[..n]).count() as u64;
+            reader.consume(n);
+            self.offset += n as u64;
+        }
+        let n = reader.skip_until(b'\n')? as u64;
+        self.line += u64::from(n > 0);
+        self.offset += n;
+        self.progress.since(reader, 0);
+        Ok(())
     }
 
     fn next_line(&mut self) -> std::io::Result<Option<Job>> {
@@ -65,9 +95,10 @@ impl JsonLines {
                 self.skipped += n;
                 continue;
             }
-            let source = source_ref(&self.shown, Some(self.line), offset);
+            let source =
+                SourceRef { unit: Unit::Line(self.line), ..source_ref(&self.shown, offset) };
             let place = Place { file: self.file, offset };
-            let input_bytes = n + std::mem::take(&mut self.skipped);
+            let input_bytes = self.progress.since(reader, n + std::mem::take(&mut self.skipped));
             if is_too_large {
                 let job = Job::failed(place, source, too_large(Some(n), self.max_bytes));
                 return Ok(Some(Job { input_bytes, ..job }));
@@ -77,7 +108,7 @@ impl JsonLines {
                 input_bytes,
                 place,
                 source,
-                content: Content::JsonLine(line),
+                content: Content::JsonLine(line, self.input.clone()),
             }));
         }
     }
@@ -94,15 +125,19 @@ impl Iterator for JsonLines {
         read.unwrap_or_else(|error| {
             // What follows can't be told from here: one failure stands for the rest of the file.
             self.reader = Err(None);
-            let line = Some(self.line + 1).filter(|_| self.offset > 0);
-            let source = source_ref(&self.shown, line, self.offset);
-            let error = DocumentError::new("the file can't be read on from here").caused_by(error);
-            Some(Job::failed(Place { file: self.file, offset: self.offset }, source, error))
+            let unit = if self.offset > 0 { Unit::Line(self.line + 1) } else { Unit::File };
+            let source = SourceRef { unit, ..source_ref(&self.shown, self.offset) };
+            let place = Place { file: self.file, offset: self.offset };
+            Some(Job::failed(place, source, cannot_read_on(error)))
         })
     }
 }
 
-pub(super) fn load(line: &[u8], source: SourceRef) -> Result<Document, DocumentError> {
+pub(super) fn load(
+    line: &[u8],
+    source: SourceRef,
+    input: &Input,
+) -> Result<Document, DocumentError> {
     let text = simdutf8::compat::from_utf8(line).map_err(|error| {
         DocumentError::new(format!(
             "the line is not UTF-8, as JSON must be: byte {} of the file",
@@ -122,8 +157,8 @@ pub(super) fn load(line: &[u8], source: SourceRef) -> Result<Document, DocumentE
     let mut body = None;
     for (name, value) in entries {
         match &*name {
-            "text" if body.is_none() => body = Some(value),
-            "id" if doc.id.is_empty() => {
+            name if name == input.text && body.is_none() => body = Some(value),
+            name if name == input.id && doc.id.is_empty() => {
                 match serde_json::from_str::<Text>(value.get()) {
                     Ok(Text(id)) if !id.is_empty() => doc.id = id.into_owned(),
                     // A number stays a number on its way out, and nothing stays nothing.
@@ -142,16 +177,18 @@ pub(super) fn load(line: &[u8], source: SourceRef) -> Result<Document, DocumentE
         let names: Vec<&str> = doc.fields.iter().map(|(name, _)| name).collect();
         let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         return Err(DocumentError::new(format!(
-            "the object has no field `text`; its other fields: {has}"
+            "the object has no field `{}`; its other fields: {has}",
+            input.text
         )));
     };
     let literal = body.get();
     let Text(decoded) = serde_json::from_str(literal).map_err(|error| {
         if literal.starts_with('"') {
             // Such as half of a surrogate pair, which some programs write.
-            return DocumentError::new("`text` is not a sound string").caused_by(error);
+            return DocumentError::new(format!("`{}` is not a sound string", input.text))
+                .caused_by(error);
         }
-        DocumentError::new(format!("`text` is not a string but {}", start_of(literal)))
+        DocumentError::new(format!("`{}` is not a string but {}", input.text, start_of(literal)))
     })?;
     if doc.id.is_empty() {
         doc.id = source.to_string();
@@ -178,7 +215,7 @@ fn start_of(literal: &str) -> String {
 }
 
 /// A JSON object as names and unread values, so that a value goes out as it came in.
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) struct Object<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -249,8 +286,8 @@ mod tests {
     use super::*;
 
     fn loaded(line: &str) -> Result<Document, String> {
-        let source = SourceRef { path: "a.jsonl".into(), line: Some(7), byte_offset: 100 };
-        load(line.as_bytes(), source).map_err(|error| error.to_string())
+        let source = SourceRef { unit: Unit::Line(7), ..source_ref(&"a.jsonl".into(), 100) };
+        load(line.as_bytes(), source, &Input::default()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -268,6 +305,16 @@ mod tests {
         for line in [r#"{"text":""}"#, r#"{"text":"","id":null}"#, r#"{"text":"","id":""}"#] {
             assert_eq!(loaded(line).unwrap().id, "a.jsonl:7");
         }
+    }
+
+    #[test]
+    fn text_and_id_may_have_other_names() {
+        let input = Input { text: "正文".to_owned(), id: "url".to_owned(), ..Input::default() };
+        let line = r#"{"url":"http://a/","text":"别的","正文":"汉字","id":7}"#;
+        let doc = load(line.as_bytes(), SourceRef::default(), &input).unwrap();
+        assert_eq!((doc.id.as_str(), doc.text()), ("http://a/", "汉字"));
+        let fields: Vec<_> = doc.fields.iter().map(|(name, value)| (name, value.get())).collect();
+        assert_eq!(fields, [("text", "\"别的\""), ("id", "7")]);
     }
 
     #[test]

@@ -1,40 +1,36 @@
-//! What reads documents in: finds the files that the inputs name, and reads them one format a file.
+//! What reads documents in: finds the files that the inputs name, and reads them, one file of code
+//! a format.
 //!
 //! The reader itself is cheap: it hands out [`Job`]s in a fixed order, and the worker that a job
-//! falls to loads the document. A JSON line is read by the reader, since only it knows where the
-//! line ends.
+//! falls to loads the document. What only the reader can know, such as where a line or a row ends,
+//! it finds out; decoding and parsing are left to the worker.
+//!
+//! Every job has a [`Place`], which depends on the input alone. Whoever reads the stretch of the
+//! input between two places gets the documents that begin there, the same as a reader of all of it.
 
+mod csv;
+mod input;
 mod inputs;
 mod json_lines;
+mod location;
+mod packing;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod sniff;
 mod text_file;
+mod units;
+mod warc;
 
 use std::sync::Arc;
 
+pub use input::{Delimiter, EncodingName, FormatName, Input, Split};
 pub use inputs::{InputError, InputFile, resolve, without_repeats};
+pub use location::Location;
+pub use packing::Packing;
+pub use sniff::Format;
 
 use crate::document::{Document, Place, SourceRef};
 use crate::stage::DocumentError;
-use json_lines::JsonLines;
-
-/// How a file holds documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// The file is one document, of bytes in an encoding yet to be found.
-    Text,
-    /// Each line is a JSON object with the fields `id` and `text`.
-    JsonLines,
-}
-
-impl Format {
-    /// Tells the format by the ending of a file's name.
-    pub fn of(path: &std::path::Path) -> Self {
-        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
-        match ending.to_ascii_lowercase().as_str() {
-            "jsonl" | "ndjson" => Self::JsonLines,
-            _ => Self::Text,
-        }
-    }
-}
 
 /// A document that is yet to be loaded.
 #[derive(Debug)]
@@ -52,8 +48,23 @@ pub struct Job {
 
 #[derive(Debug)]
 enum Content {
-    File { path: std::path::PathBuf, max_bytes: u64 },
-    JsonLine(Vec<u8>),
+    /// A file, all of it.
+    File {
+        location: Location,
+        max_bytes: u64,
+    },
+    /// A part of a file, with the byte order mark that it shares with the first part.
+    Part {
+        location: Location,
+        byte_len: u64,
+        bom: &'static [u8],
+    },
+    Bytes(Vec<u8>),
+    JsonLine(Vec<u8>, Arc<Input>),
+    Row(csv::Row),
+    Record(Box<warc::Record>),
+    #[cfg(feature = "parquet")]
+    Loaded(Box<Document>),
     Failed(DocumentError),
 }
 
@@ -62,14 +73,29 @@ impl Job {
         Self { bytes: 0, input_bytes: 0, place, source, content: Content::Failed(error) }
     }
 
+    /// Tells whether the document may have an id of its own, which is not that of its source.
+    pub fn may_have_id(&self) -> bool {
+        !matches!(self.content, Content::File { .. } | Content::Part { .. } | Content::Bytes(_))
+    }
+
     /// Loads the document.
     ///
     /// # Errors
-    /// If the file can't be read, or the line is no JSON object with a `text`.
+    /// If the file can't be read, or what it holds is no document: a line that is no JSON object with
+    /// a `text`, a row of too few fields.
     pub fn load(self) -> Result<Document, DocumentError> {
+        let source = self.source;
         let mut doc = match self.content {
-            Content::File { path, max_bytes } => text_file::load(&path, max_bytes, self.source),
-            Content::JsonLine(line) => json_lines::load(&line, self.source),
+            Content::File { location, max_bytes } => text_file::load(&location, max_bytes, source),
+            Content::Part { location, byte_len, bom } => {
+                text_file::load_part(&location, byte_len, bom, source)
+            }
+            Content::Bytes(bytes) => Ok(text_file::document(bytes, source)),
+            Content::JsonLine(line, input) => json_lines::load(&line, source, &input),
+            Content::Row(row) => row.load(source),
+            Content::Record(record) => record.load(source),
+            #[cfg(feature = "parquet")]
+            Content::Loaded(doc) => Ok(*doc),
             Content::Failed(error) => Err(error),
         }?;
         doc.place = self.place;
@@ -77,19 +103,72 @@ impl Job {
     }
 }
 
-/// Iterates over the documents of `files`, in order.
+/// A stretch of the input: the documents whose place is at or after `from`, and ahead of `until`.
 ///
-/// A document larger than `max_bytes` comes out as a job that fails, without being read.
-pub fn jobs(files: &[InputFile], max_bytes: u64) -> impl Iterator<Item = Job> + '_ {
-    (0..).zip(files).flat_map(move |(at, file)| match file.format {
-        Format::Text => Jobs::One(std::iter::once(text_file::job(file, at, max_bytes))),
-        Format::JsonLines => Jobs::Lines(Box::new(JsonLines::open(file, at, max_bytes))),
-    })
+/// The default is all of the input. Stretches of which each begins where the one before it ends
+/// give, one after the other, what all of it gives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stretch {
+    /// The first place that belongs to it.
+    pub from: Place,
+    /// The first place behind it; none for the end of the input.
+    pub until: Option<Place>,
+}
+
+/// Iterates over the documents of `files` that lie in `stretch`, in order of their places.
+///
+/// `files` are all files of the input, whatever the stretch, since places count them. Where a format
+/// allows it the reader seeks to the stretch: lines of JSON, parts of a text, rows of Parquet. What
+/// is packed, CSV and WARC are read from the start of the file.
+///
+/// A document larger than `max_bytes` comes out as a job that fails, without being read. So does,
+/// once, what can't be read of a file.
+pub fn jobs(
+    files: &[InputFile],
+    stretch: Stretch,
+    max_bytes: u64,
+) -> impl Iterator<Item = Job> + '_ {
+    let Stretch { from, until } = stretch;
+    (0..)
+        .zip(files)
+        .skip(from.file as usize)
+        .take_while(move |(at, _)| until.is_none_or(|until| *at <= until.file))
+        .flat_map(move |(at, file)| {
+            let from = if at == from.file { from.offset } else { 0 };
+            reader(file, at, from, max_bytes)
+        })
+        .skip_while(move |job| job.place < from)
+        .take_while(move |job| until.is_none_or(|until| job.place < until))
+}
+
+/// Opens one file. Jobs that lie ahead of `from` may still come, but none behind it is left out.
+fn reader(file: &InputFile, at: u32, from: u64, max_bytes: u64) -> Jobs {
+    match file.format {
+        Format::Text => text_file::jobs(file, at, from, max_bytes),
+        Format::JsonLines => {
+            Jobs::Many(Box::new(json_lines::JsonLines::open(file, at, from, max_bytes)))
+        }
+        Format::Csv => Jobs::Many(Box::new(csv::Rows::open(file, at, max_bytes))),
+        Format::Warc => Jobs::Many(Box::new(warc::Records::open(file, at, max_bytes))),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => Jobs::Many(Box::new(parquet::Rows::open(file, at, from, max_bytes))),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => Jobs::One(std::iter::once(Job {
+            input_bytes: file.bytes,
+            ..Job::failed(
+                Place { file: at, offset: 0 },
+                source_ref(&file.shown, 0),
+                DocumentError::new(
+                    "this is a Parquet file, and this program is built without the feature `parquet`",
+                ),
+            )
+        })),
+    }
 }
 
 enum Jobs {
     One(std::iter::Once<Job>),
-    Lines(Box<JsonLines>),
+    Many(Box<dyn Iterator<Item = Job> + Send>),
 }
 
 impl Iterator for Jobs {
@@ -98,9 +177,53 @@ impl Iterator for Jobs {
     fn next(&mut self) -> Option<Job> {
         match self {
             Self::One(job) => job.next(),
-            Self::Lines(lines) => lines.next(),
+            Self::Many(jobs) => jobs.next(),
         }
     }
+}
+
+/// Returns the place that lies `byte` bytes into the input as a whole, a file of no bytes counted as
+/// one: where to begin the next of several stretches that are about as long.
+///
+/// Files are as large as they were found, packed if they are packed. Within a file where the reader
+/// can seek, otherwise at its start; beyond the end, behind the last file. Never decreases as `byte`
+/// grows.
+pub fn place_at(files: &[InputFile], byte: u64) -> Place {
+    let mut rest = byte;
+    for (at, file) in (0..).zip(files) {
+        let bytes = file.bytes.max(1);
+        if rest < bytes {
+            return Place { file: at, offset: offset_at(file, rest) };
+        }
+        rest -= bytes;
+    }
+    Place { file: u32::try_from(files.len()).unwrap_or(u32::MAX), offset: 0 }
+}
+
+fn offset_at(file: &InputFile, byte: u64) -> u64 {
+    match file.format {
+        Format::Text | Format::JsonLines if file.packing.is_none() => byte,
+        #[cfg(feature = "parquet")]
+        Format::Parquet => {
+            let rows = parquet::row_count(file).unwrap_or(0);
+            (u128::from(rows) * u128::from(byte) / u128::from(file.bytes.max(1))) as u64
+        }
+        _ => 0,
+    }
+}
+
+/// Reads documents out of bytes as if they lay in a file called `name`, in order: for tests, and for
+/// those who have no file.
+///
+/// What is wrong with one of them stands in its place. A document of more than `max_bytes` is an error.
+pub fn read_all(
+    name: &str,
+    bytes: impl Into<Arc<[u8]>>,
+    input: &Input,
+    max_bytes: u64,
+) -> Vec<Result<Document, DocumentError>> {
+    let file = InputFile::of_bytes(name, bytes, input);
+    jobs(std::slice::from_ref(&file), Stretch::default(), max_bytes).map(Job::load).collect()
 }
 
 fn too_large(bytes: Option<u64>, max_bytes: u64) -> DocumentError {
@@ -112,10 +235,21 @@ fn too_large(bytes: Option<u64>, max_bytes: u64) -> DocumentError {
     ))
 }
 
+fn cannot_read_on(error: std::io::Error) -> DocumentError {
+    DocumentError::new("the file can't be read on from here").caused_by(error)
+}
+
+fn cannot_read(error: std::io::Error) -> DocumentError {
+    DocumentError::new("the file can't be read").caused_by(error)
+}
+
 fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-fn source_ref(path: &Arc<str>, line: Option<u64>, byte_offset: u64) -> SourceRef {
-    SourceRef { path: path.clone(), line, byte_offset }
+fn source_ref(path: &Arc<str>, byte_offset: u64) -> SourceRef {
+    SourceRef { path: path.clone(), byte_offset, ..SourceRef::default() }
 }
+
+#[cfg(test)]
+mod tests;

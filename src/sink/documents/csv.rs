@@ -30,7 +30,7 @@ impl Encoder for Csv {
             }
         }
         append_spaced(&mut keywords, doc.keywords.iter().map(|keyword| keyword.word.as_str()));
-        let line = doc.source.line.map(|line| line.to_string()).unwrap_or_default();
+        let line = doc.source.unit.number().map(|line| line.to_string()).unwrap_or_default();
         let encoding = doc.encoding.as_ref().map_or("", |encoding| &encoding.name);
         let fields = doc.fields.to_json().unwrap_or_default();
         rows.lines.push(|lines| {
@@ -66,7 +66,7 @@ mod tests {
             [0..1, 1..3, 3..6, 6..9].map(|span| Token::new(span, PosTag::default())).to_vec();
         doc.tokens[0].pos = PosTag::new("eng").unwrap();
         doc.keywords = vec![Keyword::new("字", 1.0, 1), Keyword::new("a", 0.5, 1)];
-        doc.source.line = Some(7);
+        doc.source.unit = crate::document::Unit::Line(7);
         doc.fields.push("url", serde_json::value::RawValue::from_string("[1.10]".into()).unwrap());
         let mut rows = Rows::default();
         Csv { tokens: TokenFormat::Words }.encode(&doc, &mut rows).unwrap();

@@ -19,7 +19,10 @@ fn documents(n: usize) -> Vec<Document> {
             doc.tokens = starts.map(|span| Token::new(span, tag)).collect();
             doc.keywords = vec![Keyword::new("磨坊", at as f64 / 7.0, 2)];
         }
-        doc.source.line = (at % 2 == 1).then_some(at as u64);
+        doc.source.unit = match at % 2 {
+            1 => crate::document::Unit::Line(at as u64),
+            _ => crate::document::Unit::File,
+        };
         if at % 5 == 1 {
             let value = serde_json::value::RawValue::from_string(format!("[{at}.10]")).unwrap();
             doc.fields.push("url", value);
@@ -292,7 +295,7 @@ fn parquet_holds_what_was_written() {
             assert_eq!(column("text").as_string::<i32>().value(row), doc.text());
             let line = column("line").as_primitive::<Int64Type>();
             let line = (!arrow_array::Array::is_null(line, row)).then(|| line.value(row) as u64);
-            assert_eq!(line, doc.source.line);
+            assert_eq!(line, doc.source.unit.number());
             if tokens != TokenFormat::None {
                 let words = column("tokens").as_list::<i32>().value(row);
                 let words: Vec<_> = words.as_string::<i32>().iter().flatten().collect();

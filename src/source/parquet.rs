@@ -1,0 +1,425 @@
+//! Parquet: a document a row, read in batches of about a mebibyte.
+
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_cast::cast;
+use arrow_json::{WriterBuilder, writer::LineDelimited};
+use arrow_schema::DataType;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+use serde_json::value::RawValue;
+
+use super::csv::no_column;
+use super::json_lines::Object;
+use super::{Content, Input, InputFile, Job, Location, cannot_read, source_ref, too_large};
+use crate::document::{Document, Place, SourceRef, Unit};
+use crate::stage::DocumentError;
+
+/// Bytes of values that a batch is meant to have.
+const BATCH_BYTES: u64 = 1 << 20;
+
+/// A file as the parquet crate reads it.
+#[derive(Debug, Clone)]
+struct Chunks {
+    location: Location,
+    bytes: u64,
+}
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = io::BufReader<Box<dyn Read + Send>>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(io::BufReader::with_capacity(1 << 16, self.location.open(start)?))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<bytes::Bytes, ParquetError> {
+        // The length is what the file says: nothing is set aside for what it doesn't hold.
+        let mut bytes = Vec::new();
+        self.location.open(start)?.take(length as u64).read_to_end(&mut bytes)?;
+        if bytes.len() < length {
+            return Err(ParquetError::EOF(format!(
+                "the file ends ahead of byte {}",
+                start + length as u64
+            )));
+        }
+        Ok(bytes.into())
+    }
+}
+
+/// Runs code of the parquet crate, of which a damaged file may make a panic.
+fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, io::Error> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(ParquetError::External(error))) => match error.downcast::<io::Error>() {
+            Ok(error) => Err(*error),
+            Err(error) => Err(io::Error::other(error)),
+        },
+        Ok(Err(error)) => Err(io::Error::other(error)),
+        Err(_) => Err(io::Error::other("the file is damaged")),
+    }
+}
+
+fn metadata(file: &InputFile) -> io::Result<(Chunks, ArrowReaderMetadata)> {
+    let chunks = Chunks { location: file.location.clone(), bytes: file.bytes };
+    let metadata = guarded(|| ArrowReaderMetadata::load(&chunks, Default::default()))?;
+    Ok((chunks, metadata))
+}
+
+/// Returns the number of rows of a file, if it can be read.
+pub(super) fn row_count(file: &InputFile) -> Option<u64> {
+    let (_, metadata) = metadata(file).ok()?;
+    u64::try_from(metadata.metadata().file_metadata().num_rows()).ok()
+}
+
+/// Tells whether the text of a file is text, rather than bytes in an encoding yet to be found.
+pub(super) fn holds_text(file: &InputFile) -> bool {
+    // Of one that can't be read no document will come.
+    metadata(file).ok().is_none_or(|(_, metadata)| {
+        let column = metadata.schema().field_with_name(&file.input.text);
+        column.ok().is_none_or(|column| !is_binary(column.data_type()))
+    })
+}
+
+fn is_binary(kind: &DataType) -> bool {
+    matches!(
+        kind,
+        DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_)
+    )
+}
+
+/// The rows of a file as jobs.
+pub(super) struct Rows {
+    reader: Option<ParquetRecordBatchReader>,
+    failed: Option<DocumentError>,
+    batch: IntoIter<Result<Document, DocumentError>>,
+    shown: Arc<str>,
+    input: Arc<Input>,
+    file: u32,
+    file_bytes: u64,
+    n_rows: u64,
+    max_bytes: u64,
+    /// The row that comes next, from 0.
+    row: u64,
+}
+
+impl Rows {
+    /// Opens `file` at the row `from`.
+    pub(super) fn open(file: &InputFile, at: u32, from: u64, max_bytes: u64) -> Self {
+        let mut rows = Self {
+            reader: None,
+            failed: None,
+            batch: Vec::new().into_iter(),
+            shown: file.shown.clone(),
+            input: file.input.clone(),
+            file: at,
+            file_bytes: file.bytes,
+            n_rows: 0,
+            max_bytes,
+            row: 0,
+        };
+        if let Err(error) = rows.begin(file, from) {
+            rows.failed = Some(error);
+        }
+        rows
+    }
+
+    fn begin(&mut self, file: &InputFile, from: u64) -> Result<(), DocumentError> {
+        let (chunks, metadata) = metadata(file).map_err(cannot_read)?;
+        let names: Vec<String> =
+            metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let Ok(text) = metadata.schema().field_with_name(&self.input.text) else {
+            return Err(no_column(&self.input.text, &names));
+        };
+        let kind = match text.data_type() {
+            DataType::Dictionary(_, kind) => kind,
+            kind => kind,
+        };
+        if !is_binary(kind)
+            && !matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+        {
+            return Err(DocumentError::new(format!(
+                "the column `{}` holds no text but {kind}",
+                self.input.text
+            )));
+        }
+        let groups = metadata.metadata().row_groups();
+        let rows_of = |at: usize| u64::try_from(groups[at].num_rows()).unwrap_or(0);
+        self.n_rows = (0..groups.len()).map(rows_of).sum();
+        let (mut first, mut group) = (0, 0);
+        while group < groups.len() && first + rows_of(group) <= from {
+            first += rows_of(group);
+            group += 1;
+        }
+        self.row = from.clamp(first, self.n_rows.max(first));
+        let bytes: u64 =
+            groups.iter().map(|group| u64::try_from(group.total_byte_size()).unwrap_or(0)).sum();
+        let row_bytes = (bytes / self.n_rows.max(1)).max(1);
+        let batch_size = (BATCH_BYTES / row_bytes).clamp(1, 1024) as usize;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
+            .with_row_groups((group..groups.len()).collect())
+            .with_offset((self.row - first) as usize)
+            .with_batch_size(batch_size);
+        self.reader = Some(guarded(|| builder.build()).map_err(cannot_read)?);
+        Ok(())
+    }
+
+    fn next_batch(&mut self) -> Result<bool, DocumentError> {
+        let Some(reader) = &mut self.reader else { return Ok(false) };
+        let read = guarded(|| {
+            Ok(match reader.next().transpose()? {
+                Some(batch) => Some(documents(&batch, &self.input)?),
+                None => None,
+            })
+        });
+        match read {
+            Ok(Some(batch)) => {
+                self.batch = batch.into_iter();
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(error) => Err(DocumentError::new(format!(
+                "the file can't be read on from row {}",
+                self.row + 1
+            ))
+            .caused_by(error)),
+        }
+    }
+
+    fn source(&self) -> (Place, SourceRef) {
+        let source = SourceRef { unit: Unit::Row(self.row + 1), ..source_ref(&self.shown, 0) };
+        (Place { file: self.file, offset: self.row }, source)
+    }
+
+    /// Returns the bytes of the file that its first `rows` take up, as if all were alike.
+    fn bytes_of(&self, rows: u64) -> u64 {
+        let bytes = u128::from(self.file_bytes) * u128::from(rows) / u128::from(self.n_rows.max(1));
+        bytes as u64
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Job;
+
+    fn next(&mut self) -> Option<Job> {
+        if let Some(error) = self.failed.take() {
+            let place = Place { file: self.file, offset: 0 };
+            let job = Job::failed(place, source_ref(&self.shown, 0), error);
+            return Some(Job { input_bytes: self.file_bytes, ..job });
+        }
+        let doc = loop {
+            if let Some(doc) = self.batch.next() {
+                break doc;
+            }
+            match self.next_batch() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => {
+                    self.reader = None;
+                    let (place, source) = self.source();
+                    let input_bytes = self.file_bytes - self.bytes_of(self.row);
+                    return Some(Job { input_bytes, ..Job::failed(place, source, error) });
+                }
+            }
+        };
+        let (place, source) = self.source();
+        let input_bytes = self.bytes_of(self.row + 1) - self.bytes_of(self.row);
+        self.row += 1;
+        let job = match doc {
+            Err(error) => Job::failed(place, source, error),
+            Ok(mut doc) => {
+                let bytes = (doc.raw.len() + doc.text().len()) as u64;
+                if bytes > self.max_bytes {
+                    Job::failed(place, source, too_large(Some(bytes), self.max_bytes))
+                } else {
+                    if doc.id.is_empty() {
+                        doc.id = source.to_string();
+                    }
+                    doc.source = source.clone();
+                    let content = Content::Loaded(Box::new(doc));
+                    Job { bytes, input_bytes, place, source, content }
+                }
+            }
+        };
+        Some(Job { input_bytes, ..job })
+    }
+}
+
+/// Makes the documents of a batch; ids that are not given stay empty.
+fn documents(
+    batch: &RecordBatch,
+    input: &Input,
+) -> Result<Vec<Result<Document, DocumentError>>, ParquetError> {
+    let schema = batch.schema();
+    let text_at = schema.index_of(&input.text)?;
+    let column = batch.column(text_at);
+    let kind = match column.data_type() {
+        DataType::Dictionary(_, kind) => kind,
+        kind => kind,
+    };
+    let to = if is_binary(kind) { DataType::LargeBinary } else { DataType::LargeUtf8 };
+    let texts: ArrayRef = cast(column, &to)?;
+    let others: Vec<usize> = (0..batch.num_columns()).filter(|at| *at != text_at).collect();
+    let mut json = Vec::new();
+    if !others.is_empty() {
+        let mut writer =
+            WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut json);
+        writer.write(&batch.project(&others)?)?;
+        writer.finish()?;
+    }
+    let mut lines = json.split(|byte| *byte == b'\n');
+    let document = |row: usize, line: &[u8]| {
+        let mut doc = Document::default();
+        if texts.is_null(row) {
+            return Err(DocumentError::new(format!("`{}` is null", input.text)));
+        }
+        match texts.data_type() {
+            DataType::LargeBinary => doc.raw = texts.as_binary::<i64>().value(row).to_owned(),
+            _ => {
+                let text = texts.as_string::<i64>().value(row).to_owned();
+                doc.set_decoded(text, Default::default());
+            }
+        }
+        if !others.is_empty() {
+            let Object(entries) = serde_json::from_slice(line).map_err(|error| {
+                DocumentError::new("the other columns can't be written as JSON").caused_by(error)
+            })?;
+            for (name, value) in entries {
+                if name == input.id && doc.id.is_empty() {
+                    set_id(&mut doc, &name, value);
+                } else {
+                    doc.fields.push(name, value.to_owned());
+                }
+            }
+        }
+        Ok(doc)
+    };
+    Ok((0..batch.num_rows()).map(|row| document(row, lines.next().unwrap_or_default())).collect())
+}
+
+/// Takes the id, as from JSON: a number stays a number on its way out, and nothing stays nothing.
+fn set_id(doc: &mut Document, name: &str, value: &RawValue) {
+    match serde_json::from_str::<String>(value.get()) {
+        Ok(id) => doc.id = id,
+        Err(_) => {
+            if value.get() != "null" {
+                value.get().clone_into(&mut doc.id);
+            }
+            doc.fields.push(name, value.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::types::Int32Type;
+    use arrow_array::{
+        BinaryArray, Int64Array, LargeStringArray, ListArray, StringArray, StringViewArray,
+    };
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::WriterProperties;
+
+    use super::super::read_all;
+    use super::*;
+
+    pub(in crate::source) fn write(columns: Vec<(&str, ArrayRef)>, group_rows: usize) -> Vec<u8> {
+        let batch = RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, array)| (name, array, true)),
+        )
+        .unwrap();
+        let properties =
+            WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
+        let mut bytes = Vec::new();
+        let mut writer =
+            ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        bytes
+    }
+
+    pub(in crate::source) fn of_texts(texts: &[&str], group_rows: usize) -> Vec<u8> {
+        let ids: Vec<String> = (0..texts.len()).map(|n| format!("d{n}")).collect();
+        let ids: ArrayRef = Arc::new(StringArray::from(ids));
+        let texts: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
+        write(vec![("id", ids), ("text", texts)], group_rows)
+    }
+
+    fn read(bytes: Vec<u8>) -> Vec<Result<Document, String>> {
+        let docs = read_all("a.parquet", bytes, &Input::default(), 1 << 20);
+        docs.into_iter().map(|doc| doc.map_err(|error| error.to_string())).collect()
+    }
+
+    #[test]
+    fn text_of_every_kind_is_read() {
+        let words = vec!["汉字", "", "换\n行"];
+        for texts in [
+            Arc::new(StringArray::from(words.clone())) as ArrayRef,
+            Arc::new(LargeStringArray::from(words.clone())),
+            Arc::new(StringViewArray::from(words.clone())),
+        ] {
+            let docs = read(write(vec![("text", texts)], 2));
+            let docs: Vec<_> = docs.into_iter().map(Result::unwrap).collect();
+            let found: Vec<_> = docs.iter().map(|doc| (doc.id.as_str(), doc.text())).collect();
+            let expected =
+                [("a.parquet:1", "汉字"), ("a.parquet:2", ""), ("a.parquet:3", "换\n行")];
+            assert_eq!(found, expected);
+        }
+        let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![b"\xBA\xBA".as_slice()]));
+        let doc = read(write(vec![("text", bytes)], 2)).remove(0).unwrap();
+        assert!(!doc.is_decoded());
+        assert_eq!(doc.raw, b"\xBA\xBA");
+    }
+
+    #[test]
+    fn other_columns_are_fields_and_ids_of_any_kind() {
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None])]);
+        let doc = read(write(
+            vec![
+                ("id", Arc::new(Int64Array::from(vec![7])) as ArrayRef),
+                ("text", Arc::new(StringArray::from(vec!["好"]))),
+                ("list", Arc::new(lists)),
+                ("none", Arc::new(StringArray::from(vec![None::<&str>]))),
+            ],
+            2,
+        ))
+        .remove(0)
+        .unwrap();
+        assert_eq!(doc.id, "7");
+        let fields: Vec<_> = doc.fields.iter().map(|(name, value)| (name, value.get())).collect();
+        assert_eq!(fields, [("id", "7"), ("list", "[1,null]"), ("none", "null")]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("好"), None, Some("再")]));
+        let docs = read(write(vec![("text", texts.clone())], 9));
+        assert_eq!(docs[1].as_ref().unwrap_err(), "`text` is null");
+        assert_eq!(docs[2].as_ref().unwrap().text(), "再");
+        let docs = read(write(vec![("content", texts)], 9));
+        assert!(docs[0].as_ref().is_err_and(|error| error.ends_with("The columns are: `content`")));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        let docs = read(write(vec![("text", numbers)], 9));
+        assert_eq!(docs[0].as_ref().unwrap_err(), "the column `text` holds no text but Int64");
+        let mut bytes = of_texts(&["一", "二"], 1);
+        bytes.truncate(bytes.len() - 3);
+        assert_eq!(read(bytes).len(), 1);
+    }
+}

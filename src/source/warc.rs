@@ -1,0 +1,576 @@
+//! WARC and WET: archives of the web, in which pages lie as they were sent, or their text does.
+//!
+//! A parser of our own: the crate `warc` sets aside whatever length a record claims, reads heads of any
+//! size, and ends at the first record that is broken.
+
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+
+use super::packing::{Progress, Stream};
+use super::{Content, InputFile, Job, cannot_read, cannot_read_on, source_ref, too_large};
+use crate::document::{Alignment, Document, Place, SourceRef, Unit};
+use crate::stage::DocumentError;
+
+/// Bytes of the longest head of a record, and of that of HTTP in it.
+const HEAD_BYTES: usize = 256 << 10;
+/// Fields of the longest head of HTTP.
+const MAX_FIELDS: usize = 256;
+
+/// The records of a file that hold a document, as jobs.
+pub(super) struct Records {
+    stream: Result<Stream, Option<io::Error>>,
+    progress: Progress,
+    shown: Arc<str>,
+    file: u32,
+    max_bytes: u64,
+    offset: u64,
+    /// Bytes up to here are told of already.
+    told: u64,
+    record: u64,
+    /// The first line of the next record, where the search for it has read it.
+    next_line: Option<Vec<u8>>,
+}
+
+/// What the head of a record says.
+#[derive(Debug, Default)]
+struct Head {
+    kind: String,
+    id: String,
+    url: String,
+    date: String,
+    content_type: String,
+    byte_len: Option<u64>,
+}
+
+impl Records {
+    pub(super) fn open(file: &InputFile, at: u32, max_bytes: u64) -> Self {
+        Self {
+            stream: Stream::open(file, 0).map_err(Some),
+            progress: Progress::default(),
+            shown: file.shown.clone(),
+            file: at,
+            max_bytes,
+            offset: 0,
+            told: 0,
+            record: 0,
+            next_line: None,
+        }
+    }
+
+    fn stream(&mut self) -> io::Result<&mut Stream> {
+        match &mut self.stream {
+            Ok(stream) => Ok(stream),
+            Err(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Reads a line with its end, or as much of it as a head may have; empty at the end of the file.
+    fn line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        let n = self.stream()?.take(HEAD_BYTES as u64).read_until(b'\n', &mut line)?;
+        self.offset += n as u64;
+        Ok(line)
+    }
+
+    fn skip(&mut self, n: u64) -> io::Result<u64> {
+        let skipped = io::copy(&mut self.stream()?.take(n), &mut io::sink())?;
+        self.offset += skipped;
+        Ok(skipped)
+    }
+
+    /// Reads on to the next line that begins a record.
+    fn resync(&mut self) -> io::Result<()> {
+        let mut at_line_start = true;
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                return Ok(());
+            }
+            if at_line_start && is_version(&line) {
+                self.next_line = Some(line);
+                return Ok(());
+            }
+            at_line_start = line.ends_with(b"\n");
+        }
+    }
+
+    fn job(&mut self, start: u64, content: Result<Record, DocumentError>) -> Job {
+        let place = Place { file: self.file, offset: start };
+        let source =
+            SourceRef { unit: Unit::Record(self.record), ..source_ref(&self.shown, start) };
+        let ahead = self.next_line.as_ref().map_or(0, Vec::len) as u64;
+        let taken = self.offset - ahead - std::mem::replace(&mut self.told, self.offset - ahead);
+        let input_bytes = match &self.stream {
+            Ok(stream) => self.progress.since(stream, taken),
+            Err(_) => 0,
+        };
+        match content {
+            Ok(record) => Job {
+                bytes: record.body.len() as u64,
+                input_bytes,
+                place,
+                source,
+                content: Content::Record(Box::new(record)),
+            },
+            Err(error) => Job { input_bytes, ..Job::failed(place, source, error) },
+        }
+    }
+
+    fn next_job(&mut self) -> io::Result<Option<Job>> {
+        if self.stream.is_err() {
+            return Ok(None);
+        }
+        loop {
+            let line = match self.next_line.take() {
+                Some(line) => line,
+                None => self.line()?,
+            };
+            if line.is_empty() {
+                return Ok(None);
+            }
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let start = self.offset - line.len() as u64;
+            self.record += 1;
+            if !is_version(&line) {
+                self.resync()?;
+                let error = DocumentError::new(format!(
+                    "no record begins at byte {start}, where one should: the length of the one ahead \
+                     may be wrong, or the file is damaged"
+                ));
+                return Ok(Some(self.job(start, Err(error))));
+            }
+            let head = match self.head()? {
+                Ok(head) => head,
+                Err(what) => {
+                    self.resync()?;
+                    let error = DocumentError::new(format!("the record at byte {start} {what}"));
+                    return Ok(Some(self.job(start, Err(error))));
+                }
+            };
+            let byte_len = head.byte_len.unwrap_or(0);
+            let is_page = head.kind == "response" && is_http(&head.content_type);
+            if !is_page && head.kind != "conversion" {
+                if self.skip(byte_len)? < byte_len {
+                    return Ok(Some(self.truncated(start)));
+                }
+                continue;
+            }
+            let body_start = self.offset;
+            if byte_len > self.max_bytes {
+                let is_whole = self.skip(byte_len)? == byte_len;
+                let error = too_large(Some(byte_len), self.max_bytes);
+                if !is_whole {
+                    return Ok(Some(self.truncated(start)));
+                }
+                return Ok(Some(self.job(start, Err(error))));
+            }
+            let mut body = Vec::new();
+            let n = self.stream()?.take(byte_len).read_to_end(&mut body)? as u64;
+            self.offset += n;
+            if n < byte_len {
+                return Ok(Some(self.truncated(start)));
+            }
+            let page = if is_page {
+                match Page::of(&body) {
+                    Ok(page) if page.is_text => Some(page),
+                    Ok(_) => continue,
+                    Err(what) => {
+                        let error =
+                            DocumentError::new(format!("the record at byte {start} {what}"));
+                        return Ok(Some(self.job(start, Err(error))));
+                    }
+                }
+            } else {
+                None
+            };
+            let max_bytes = self.max_bytes;
+            let record = Record { head, page, body, body_start, max_bytes };
+            return Ok(Some(self.job(start, Ok(record))));
+        }
+    }
+
+    fn truncated(&mut self, start: u64) -> Job {
+        let error = DocumentError::new(format!(
+            "the file ends within the record at byte {start}: it was cut off, or the length of the \
+             record is wrong"
+        ));
+        self.job(start, Err(error))
+    }
+
+    /// Reads the head of a record behind its first line; what is wrong with it is no error of the file.
+    fn head(&mut self) -> io::Result<Result<Head, &'static str>> {
+        let mut head = Head::default();
+        let mut byte_len = 0;
+        loop {
+            let line = self.line()?;
+            byte_len += line.len();
+            if line.is_empty() {
+                return Ok(Err("ends within its head"));
+            }
+            if byte_len > HEAD_BYTES {
+                return Ok(Err("has a head without an end"));
+            }
+            if is_version(&line) {
+                self.next_line = Some(line);
+                return Ok(Err("ends within its head"));
+            }
+            let line = line.trim_ascii_end();
+            if line.is_empty() {
+                break;
+            }
+            let line = String::from_utf8_lossy(line);
+            if line.starts_with([' ', '\t']) {
+                // Goes on with the field above, which is none that matters here.
+                continue;
+            }
+            let Some((name, value)) = line.split_once(':') else {
+                return Ok(Err("has a head with a line that is no field"));
+            };
+            let bare = || value.trim().trim_matches(['<', '>']).to_owned();
+            match name.trim().to_ascii_lowercase().as_str() {
+                "warc-type" => head.kind = value.trim().to_ascii_lowercase(),
+                "warc-record-id" => head.id = bare(),
+                "warc-target-uri" => head.url = bare(),
+                "warc-date" => head.date = bare(),
+                "content-type" => head.content_type = value.trim().to_ascii_lowercase(),
+                "content-length" => head.byte_len = value.trim().parse().ok(),
+                _ => {}
+            }
+        }
+        Ok(if head.byte_len.is_some() { Ok(head) } else { Err("has no sound `Content-Length`") })
+    }
+}
+
+fn is_version(line: &[u8]) -> bool {
+    line.starts_with(b"WARC/") && line.trim_ascii_end().len() < 20
+}
+
+fn is_http(content_type: &str) -> bool {
+    content_type.is_empty() || content_type.starts_with("application/http")
+}
+
+impl Iterator for Records {
+    type Item = Job;
+
+    fn next(&mut self) -> Option<Job> {
+        let start = self.offset;
+        let read = match &mut self.stream {
+            Ok(_) => self.next_job().map_err(cannot_read_on),
+            Err(error) => error.take().map_or(Ok(None), |error| Err(cannot_read(error))),
+        };
+        read.unwrap_or_else(|error| {
+            let offset = self.offset.max(start);
+            let job = self.job(offset, Err(error));
+            self.stream = Err(None);
+            Some(job)
+        })
+    }
+}
+
+/// A record that holds a document.
+#[derive(Debug)]
+pub(super) struct Record {
+    head: Head,
+    /// The head of HTTP, where it is a page as it was sent.
+    page: Option<Page>,
+    body: Vec<u8>,
+    body_start: u64,
+    max_bytes: u64,
+}
+
+/// What the head of HTTP says of a page.
+#[derive(Debug, Default)]
+struct Page {
+    head_len: usize,
+    is_text: bool,
+    charset: Option<String>,
+    is_chunked: bool,
+    /// In the order they were applied in.
+    encodings: Vec<String>,
+    status: Option<u16>,
+}
+
+impl Page {
+    fn of(body: &[u8]) -> Result<Self, &'static str> {
+        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut response = httparse::Response::new(&mut fields);
+        let config = {
+            let mut config = httparse::ParserConfig::default();
+            config
+                .allow_obsolete_multiline_headers_in_responses(true)
+                .allow_spaces_after_header_name_in_responses(true)
+                .ignore_invalid_headers_in_responses(true);
+            config
+        };
+        let head = &body[..body.len().min(HEAD_BYTES)];
+        let head_len = match config.parse_response(&mut response, head) {
+            Ok(httparse::Status::Complete(head_len)) => head_len,
+            Ok(httparse::Status::Partial) => return Err("holds a head of HTTP without an end"),
+            Err(_) => return Err("holds no response of HTTP"),
+        };
+        let mut page = Self { head_len, status: response.code, ..Self::default() };
+        for field in response.headers.iter() {
+            let value = String::from_utf8_lossy(field.value).to_ascii_lowercase();
+            match field.name.to_ascii_lowercase().as_str() {
+                "content-type" => {
+                    let (kind, rest) = value.split_once(';').unwrap_or((&value, ""));
+                    page.is_text =
+                        matches!(kind.trim(), "text/html" | "text/plain" | "application/xhtml+xml");
+                    page.charset = rest
+                        .split(';')
+                        .find_map(|part| part.trim().strip_prefix("charset="))
+                        .map(|name| name.trim_matches(['"', '\'', ' ']).to_owned());
+                }
+                "transfer-encoding" => page.is_chunked = value.contains("chunked"),
+                "content-encoding" => {
+                    page.encodings = value
+                        .split(',')
+                        .map(|name| name.trim().to_owned())
+                        .filter(|name| !name.is_empty() && name != "identity")
+                        .collect();
+                }
+                _ => {}
+            }
+        }
+        Ok(page)
+    }
+}
+
+impl Record {
+    pub(super) fn load(self, source: SourceRef) -> Result<Document, DocumentError> {
+        let Self { head, page, body, body_start, max_bytes } = self;
+        let mut doc = Document::default();
+        doc.source = SourceRef { byte_offset: body_start, ..source.clone() };
+        doc.id = match (head.id, &head.url) {
+            (id, _) if !id.is_empty() => id,
+            (_, url) if !url.is_empty() => url.clone(),
+            _ => source.to_string(),
+        };
+        let mut push = |name: &str, value: &dyn erased::Json| doc.fields.push(name, value.raw());
+        if !head.url.is_empty() {
+            push("url", &head.url);
+        }
+        if !head.date.is_empty() {
+            push("date", &head.date);
+        }
+        let Some(page) = page else {
+            match String::from_utf8(body) {
+                Ok(text) => doc.set_decoded(text, Alignment::default()),
+                Err(error) => doc.raw = error.into_bytes(),
+            }
+            return Ok(doc);
+        };
+        if let Some(status) = page.status {
+            push("http_status", &status);
+        }
+        if let Some(charset) = &page.charset {
+            push("http_charset", charset);
+        }
+        doc.source.byte_offset += page.head_len as u64;
+        let mut bytes = body;
+        bytes.drain(..page.head_len);
+        if page.is_chunked
+            && let Some(joined) = unchunked(&bytes)
+        {
+            bytes = joined;
+        }
+        for encoding in page.encodings.iter().rev() {
+            bytes = unpacked(encoding, bytes, max_bytes)?;
+        }
+        doc.raw = bytes;
+        Ok(doc)
+    }
+}
+
+/// Values that are written as JSON.
+mod erased {
+    use serde_json::value::{RawValue, to_raw_value};
+
+    pub(super) trait Json {
+        fn raw(&self) -> Box<RawValue>;
+    }
+
+    impl<T: serde::Serialize> Json for T {
+        fn raw(&self) -> Box<RawValue> {
+            to_raw_value(self).expect("strings and numbers are JSON")
+        }
+    }
+}
+
+/// Joins the chunks of a body; none if it has none, as crawlers may have joined them already.
+fn unchunked(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut joined = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    loop {
+        let Ok(httparse::Status::Complete((head_len, chunk_len))) =
+            httparse::parse_chunk_size(rest)
+        else {
+            // What came ahead of the damage is what a browser would show.
+            return (!joined.is_empty()).then_some(joined);
+        };
+        rest = &rest[head_len..];
+        if chunk_len == 0 {
+            return Some(joined);
+        }
+        let n = usize::try_from(chunk_len).unwrap_or(usize::MAX).min(rest.len());
+        joined.extend_from_slice(&rest[..n]);
+        rest = &rest[n..];
+        rest = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")).unwrap_or(rest);
+    }
+}
+
+/// Undoes one `Content-Encoding`; bytes that are not packed so stay as they are.
+fn unpacked(encoding: &str, bytes: Vec<u8>, max_bytes: u64) -> Result<Vec<u8>, DocumentError> {
+    let is_zlib = matches!(bytes[..], [first, second, ..]
+        if first & 0x0F == 8 && (u16::from(first) << 8 | u16::from(second)).is_multiple_of(31));
+    let reader: Box<dyn Read + '_> = match encoding {
+        "gzip" | "x-gzip" if bytes.starts_with(&[0x1F, 0x8B]) => {
+            Box::new(flate2::read::MultiGzDecoder::new(&*bytes))
+        }
+        "deflate" if is_zlib => Box::new(flate2::read::ZlibDecoder::new(&*bytes)),
+        "deflate" => Box::new(flate2::read::DeflateDecoder::new(&*bytes)),
+        "br" => Box::new(brotli_decompressor::Decompressor::new(&*bytes, 4096)),
+        "zstd" => match zstd::stream::read::Decoder::new(&*bytes) {
+            Ok(decoder) => Box::new(decoder),
+            Err(error) => return Err(cannot_unpack(encoding, error)),
+        },
+        "gzip" | "x-gzip" => return Ok(bytes),
+        _ => {
+            return Err(DocumentError::new(format!(
+                "the page is packed by `{encoding}`, which can't be undone"
+            )));
+        }
+    };
+    let mut out = Vec::new();
+    match reader.take(max_bytes.saturating_add(1)).read_to_end(&mut out) {
+        Ok(_) if out.len() as u64 > max_bytes => Err(too_large(None, max_bytes)),
+        Ok(_) => Ok(out),
+        // Pages are often cut off where a crawler has stopped; what is there is the page.
+        Err(_) if !out.is_empty() => Ok(out),
+        Err(error) => Err(cannot_unpack(encoding, error)),
+    }
+}
+
+fn cannot_unpack(encoding: &str, error: io::Error) -> DocumentError {
+    DocumentError::new(format!("the page is packed by `{encoding}`, and damaged")).caused_by(error)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::packing::tests::pack;
+    use super::super::{Input, Packing, read_all};
+
+    fn record(kind: &str, content_type: &str, n: usize, body: &[u8]) -> Vec<u8> {
+        let head = format!(
+            "WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:uuid:{n}>\r\n\
+             WARC-Target-URI: http://例子/{n}\r\nWARC-Date: 2024-01-02T03:04:05Z\r\n\
+             Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), body, b"\r\n\r\n"].concat()
+    }
+
+    fn page(fields: &str, body: &[u8]) -> Vec<u8> {
+        [format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n").as_bytes(), body].concat()
+    }
+
+    const HTML: &str = "Content-Type: text/html; charset=GBK";
+    const HTTP: &str = "application/http; msgtype=response";
+
+    /// An archive with a record of every kind, sound and broken.
+    pub(in crate::source) fn archive() -> Vec<u8> {
+        let gzipped = pack(Packing::Gzip, "压缩的网页".as_bytes());
+        [
+            record("warcinfo", "application/warc-fields", 0, b"software: x\r\n"),
+            record("response", HTTP, 1, &page(HTML, b"<p>\xC4\xE3\xBA\xC3</p>")),
+            record("request", HTTP, 2, b"GET / HTTP/1.1\r\n\r\n"),
+            record("response", HTTP, 3, &page("Content-Type: image/png", b"\x89PNG")),
+            record(
+                "response",
+                HTTP,
+                4,
+                &page(&format!("{HTML}\r\nContent-Encoding: gzip"), &gzipped),
+            ),
+            b"WARC/1.0\r\nWARC-Type: response\r\n\r\nlost".to_vec(),
+            b"\r\n".to_vec(),
+            record("response", HTTP, 5, b"not http"),
+            record("conversion", "text/plain", 6, "纯文本\n".as_bytes()),
+            b"garbage\r\n".to_vec(),
+            record(
+                "response",
+                HTTP,
+                7,
+                &page(
+                    &format!("{HTML}\r\nTransfer-Encoding: chunked"),
+                    b"3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n",
+                ),
+            ),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn pages_and_texts_are_documents_and_the_rest_is_passed_over() {
+        let docs = read_all("a.warc", archive(), &Input::default(), 1 << 20);
+        let found: Vec<String> = docs
+            .iter()
+            .map(|doc| match doc {
+                Ok(doc) => format!(
+                    "{} {} {:?} {:?}",
+                    doc.id,
+                    doc.source,
+                    doc.text(),
+                    String::from_utf8_lossy(&doc.raw)
+                ),
+                Err(error) => error.to_string(),
+            })
+            .collect();
+        assert_eq!(
+            found[0],
+            "urn:uuid:1 a.warc:2 \"\" \"<p>\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}</p>\"".replace(
+                "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}",
+                &String::from_utf8_lossy(b"\xC4\xE3\xBA\xC3")
+            )
+        );
+        assert_eq!(found[1], "urn:uuid:4 a.warc:5 \"\" \"压缩的网页\"");
+        assert!(found[2].ends_with("has no sound `Content-Length`"), "{}", found[2]);
+        assert!(found[3].ends_with("holds no response of HTTP"), "{}", found[3]);
+        assert_eq!(found[4], "urn:uuid:6 a.warc:8 \"纯文本\\n\" \"\"");
+        assert!(found[5].starts_with("no record begins at byte "), "{}", found[5]);
+        assert_eq!(found[6], "urn:uuid:7 a.warc:10 \"\" \"abcde\"");
+        assert_eq!(found.len(), 7);
+        let doc = docs[0].as_ref().unwrap();
+        let fields: Vec<_> = doc.fields.iter().map(|(name, value)| (name, value.get())).collect();
+        assert_eq!(
+            fields,
+            [
+                ("url", "\"http://例子/1\""),
+                ("date", "\"2024-01-02T03:04:05Z\""),
+                ("http_status", "200"),
+                ("http_charset", "\"gbk\""),
+            ]
+        );
+        let start = doc.source.byte_offset as usize;
+        assert_eq!(archive()[start..start + doc.raw.len()], doc.raw);
+    }
+
+    #[test]
+    fn records_packed_one_by_one_are_read_as_one_file() {
+        let members: Vec<u8> = (0..3)
+            .flat_map(|n| pack(Packing::Gzip, &record("conversion", "text/plain", n, b"a")))
+            .collect();
+        let docs = read_all("a.warc.wet.gz", members, &Input::default(), 1 << 20);
+        assert_eq!(docs.iter().filter(|doc| doc.is_ok()).count(), 3);
+    }
+
+    #[test]
+    fn a_record_that_claims_more_than_there_is_costs_only_memory_that_is_there() {
+        let bytes =
+            b"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 99999999999999\r\n\r\nab";
+        let docs = read_all("a.wet", bytes.to_vec(), &Input::default(), 1 << 20);
+        assert!(docs[0].as_ref().is_err_and(|error| error.to_string().contains("the file ends")));
+        assert_eq!(docs.len(), 1);
+    }
+}
