@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use hanmill::config::{self, Overrides};
+use hanmill::config::{self, Overrides, StageKeys};
 use hanmill::document::Document;
 use hanmill::pipeline::{PipelineStage, RunOptions, Worker};
 use hanmill::registry::{Entry, Registry};
@@ -82,6 +82,8 @@ fn every_stage_is_documented() {
         for (option, about) in schema["properties"].as_object().into_iter().flatten() {
             assert!(about.get("description").is_some(), "`{option}` of `{name}` has a doc comment");
             assert!(defaults.get(option).is_some(), "`{option}` of `{name}` has a default");
+            let is_taken = StageKeys::NAMES.contains(&option.as_str());
+            assert!(!is_taken, "`{option}` of `{name}` is a key that every stage takes");
         }
     }
 }

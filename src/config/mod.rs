@@ -9,6 +9,7 @@ pub mod diagnostic;
 mod schema;
 mod set;
 mod settings;
+mod stage_keys;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 pub use de::NodeError;
 pub use schema::{schema, schema_text};
 pub use settings::{Inputs, Memory, Output, Settings, Threads, TokenFormat};
+pub use stage_keys::{OnError, StageKeys};
 pub use yaml::{Key, Node, Span, Value};
 
 use crate::pipeline::{Pipeline, PipelineStage};

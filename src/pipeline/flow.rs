@@ -49,7 +49,7 @@ pub(super) fn run(
         let writer = threads.spawn(|| {
             // However the writer ends, nobody may wait for it afterwards.
             let _ending = Ending { permits: &permits, stopped: &stopped };
-            write(receiver, outputs, &permits, options, &stopped, &spare_lines)
+            write(receiver, outputs, &permits, options, &stopped, &broken, &spare_lines)
         });
         let shared = Shared {
             pipeline,
@@ -211,8 +211,15 @@ struct Milled {
 
 enum Outcome {
     Kept,
-    Dropped { id: String, source: SourceRef, stage: &'static str, reason: &'static str },
+    Dropped {
+        id: String,
+        source: SourceRef,
+        stage: &'static str,
+        reason: &'static str,
+    },
     Quarantined(Failure),
+    /// It ends the run.
+    Fatal(Failure),
 }
 
 impl Shared<'_> {
@@ -263,6 +270,7 @@ impl Shared<'_> {
             Fate::Dropped { stage, reason } => {
                 Ok(Outcome::Dropped { id: doc.id, source: doc.source, stage, reason })
             }
+            Fate::Fatal(failure) => Ok(Outcome::Fatal(failure)),
             Fate::Kept => {
                 let seen = worker.observe(stages, &doc)?;
                 let format = self.pipeline.token_format();
@@ -292,6 +300,7 @@ fn write(
     permits: &Permits,
     options: &RunOptions<'_>,
     stopped: &AtomicBool,
+    broken: &Mutex<Option<RunError>>,
     spare_lines: &SpareLines,
 ) -> io::Result<(Counts, Vec<Failure>)> {
     let mut results = Results::open(outputs);
@@ -313,6 +322,15 @@ fn write(
             }
             for milled in batch.documents {
                 let input_bytes = milled.input_bytes;
+                // Only here is it known that no document ahead of it ends the run as well.
+                if let Outcome::Fatal(Failure { id, source: place, stage, error: reason, .. }) =
+                    milled.outcome
+                {
+                    stopped.store(true, Ordering::Relaxed);
+                    let mut broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
+                    broken.get_or_insert(RunError::Document { id, place, stage, reason });
+                    continue;
+                }
                 if let Ok(open) = &mut results
                     && let Err(error) = open.take(milled)
                 {
@@ -364,6 +382,8 @@ impl<'a> Results<'a> {
                 *self.counts.dropped_by.entry(format!("{stage}: {reason}")).or_default() += 1;
                 self.dropped.write_all(&sink::dropped_line(&id, &source, stage, reason))
             }
+            // One that ends the run is told of by its error, and there are no counts.
+            Outcome::Fatal(_) => Ok(()),
             Outcome::Quarantined(failure) => {
                 self.counts.quarantined += 1;
                 *self.counts.quarantined_by.entry(failure.stage.clone()).or_default() += 1;

@@ -7,8 +7,9 @@ use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use super::{PipelineStage, RunError};
-use crate::corpus::Failure;
-use crate::document::Document;
+use crate::config::OnError;
+use crate::corpus::{Corpus, Failure};
+use crate::document::{Document, Place};
 use crate::source::Job;
 use crate::stage::{Built, DocumentError, Scratch, Verdict};
 
@@ -35,6 +36,13 @@ pub struct StageStats {
     pub bytes_out: u64,
     /// Replacements made in the text.
     pub edits: u64,
+    /// Documents that its `when` let go by; they count neither as in nor as out.
+    pub passed_over: u64,
+    /// Documents that it failed on and that went on as they were, as `on_error: skip` has it.
+    pub skipped_errors: u64,
+    /// The first of these failures in input order, with the places of their documents, at most
+    /// [`Corpus::LISTED`].
+    pub skipped: Vec<(Place, Failure)>,
     /// Time in the stage, summed over all threads.
     pub time: Duration,
 }
@@ -46,14 +54,33 @@ impl StageStats {
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
         self.edits += other.edits;
+        self.passed_over += other.passed_over;
+        self.skipped_errors += other.skipped_errors;
+        for (place, failure) in &other.skipped {
+            self.list(*place, failure);
+        }
         self.time += other.time;
+    }
+
+    /// Lists a failure if it is among the first; so the list is the same for any number of workers.
+    fn list(&mut self, place: Place, failure: &Failure) {
+        let at = self.skipped.partition_point(|(listed, _)| *listed <= place);
+        if at < Corpus::LISTED {
+            self.skipped.insert(at, (place, failure.clone()));
+            self.skipped.truncate(Corpus::LISTED);
+        }
     }
 }
 
 /// What became of a document.
 pub(super) enum Fate {
     Kept,
-    Dropped { stage: &'static str, reason: &'static str },
+    Dropped {
+        stage: &'static str,
+        reason: &'static str,
+    },
+    /// It failed in a stage that ends the run then.
+    Fatal(Failure),
 }
 
 impl Worker {
@@ -91,20 +118,35 @@ impl Worker {
     ) -> Result<Fate, Failure> {
         let mut clock = Instant::now();
         for (at, stage) in stages.iter().enumerate() {
-            let verdict = self
-                .step_since(&mut clock, at, stage, doc)
-                .map_err(|error| failure(doc, stage.name, error))?;
-            if let Verdict::Drop(reason) = verdict {
-                return Ok(Fate::Dropped { stage: stage.name, reason });
+            match self.step_since(&mut clock, at, stage, doc) {
+                Ok(Verdict::Keep) => {}
+                Ok(Verdict::Drop(reason)) => {
+                    return Ok(Fate::Dropped { stage: stage.name, reason });
+                }
+                Err(error) => {
+                    let failure = failure(doc, stage.name, error);
+                    return match stage.on_error {
+                        OnError::Fail => Ok(Fate::Fatal(failure)),
+                        OnError::Quarantine | OnError::Skip => Err(failure),
+                    };
+                }
             }
         }
         Ok(Fate::Kept)
     }
 
-    /// Takes `doc` through the one stage at place `at`.
+    /// Returns what the stage at place `at` has done.
+    ///
+    /// # Panics
+    /// If there are not so many stages.
+    pub fn stats(&self, at: usize) -> &StageStats {
+        &self.stats[at]
+    }
+
+    /// Takes `doc` through the one stage at place `at`, if its `when` says so.
     ///
     /// # Errors
-    /// As the stage says, or with the message of its panic.
+    /// As the stage says, or with the message of its panic; never if its `on_error` is `skip`.
     pub fn step(
         &mut self,
         at: usize,
@@ -124,12 +166,30 @@ impl Worker {
         stage: &PipelineStage,
         doc: &mut Document,
     ) -> Result<Verdict, String> {
+        let before = (stage.on_error == OnError::Skip).then(|| doc.clone());
         let revisions = doc.revisions().len();
         let bytes_in = if doc.is_decoded() { doc.text().len() } else { doc.raw.len() };
-        let verdict = guarded(|| stage.built.process(doc, &mut self.scratch));
+        let verdict = guarded(|| match &stage.when {
+            Some(when) if !when.holds(doc)? => Ok(None),
+            _ => stage.built.process(doc, &mut self.scratch).map(Some),
+        });
         let stats = &mut self.stats[at];
         let started = std::mem::replace(clock, Instant::now());
         stats.time += *clock - started;
+        let verdict = match (verdict, before) {
+            (Ok(None), _) => {
+                stats.passed_over += 1;
+                return Ok(Verdict::Keep);
+            }
+            (Ok(Some(verdict)), _) => Ok(verdict),
+            (Err(error), Some(before)) => {
+                stats.skipped_errors += 1;
+                *doc = before;
+                stats.list(doc.place, &failure(doc, stage.name, error));
+                Ok(Verdict::Keep)
+            }
+            (Err(error), None) => Err(error),
+        };
         stats.documents_in += 1;
         stats.bytes_in += bytes_in as u64;
         if verdict == Ok(Verdict::Keep) {
