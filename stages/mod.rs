@@ -3,11 +3,15 @@
 mod characters;
 pub mod convert;
 pub mod decode;
+pub mod dedup;
 pub mod example;
+pub mod filter;
 pub mod keywords;
+pub mod normalize;
 mod paths;
 pub mod repair;
 pub mod report;
+pub mod sample;
 pub mod segment;
 mod tables;
 
@@ -18,7 +22,11 @@ pub fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.register::<decode::Decode>();
     registry.register::<repair::Repair>();
+    registry.register::<normalize::Normalize>();
     registry.register::<convert::Convert>();
+    registry.register::<filter::Filter>();
+    registry.register::<dedup::Dedup>();
+    registry.register::<sample::Sample>();
     registry.register::<segment::Segment>();
     registry.register::<keywords::Keywords>();
     registry.register::<report::Report>();

@@ -68,14 +68,14 @@ fn look(
         for job in jobs {
             let input_bytes = job.input_bytes;
             // One that fails here will fail again, and is told of then.
-            if let Ok(mut doc) = Worker::load(job) {
-                if let Ok(Fate::Kept) = worker.carry(stages, &mut doc) {
-                    // A panic costs no more than what this document would have added.
-                    let _ = guarded(|| {
-                        survey.look(&mut *seen, &doc, worker.scratch());
-                        Ok::<_, DocumentError>(())
-                    });
-                }
+            if let Ok(mut doc) = Worker::load(job)
+                && let Ok(Fate::Kept) = worker.carry(stages, &mut doc)
+            {
+                // A panic costs no more than what this document would have added.
+                let _ = guarded(|| {
+                    survey.look(&mut *seen, &doc, worker.scratch());
+                    Ok::<_, DocumentError>(())
+                });
             }
             if let Some(progress) = options.progress {
                 progress.surveyed(input_bytes);
