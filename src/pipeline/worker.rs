@@ -166,29 +166,37 @@ impl Worker {
         stage: &PipelineStage,
         doc: &mut Document,
     ) -> Result<Verdict, String> {
-        let before = (stage.on_error == OnError::Skip).then(|| doc.clone());
         let revisions = doc.revisions().len();
         let bytes_in = if doc.is_decoded() { doc.text().len() } else { doc.raw.len() };
-        let verdict = guarded(|| match &stage.when {
-            Some(when) if !when.holds(doc)? => Ok(None),
-            _ => stage.built.process(doc, &mut self.scratch).map(Some),
-        });
+        let holds = match &stage.when {
+            Some(when) => guarded(|| when.holds(doc)),
+            None => Ok(true),
+        };
+        let is_copied = stage.on_error == OnError::Skip && holds == Ok(true);
+        let before = is_copied.then(|| doc.clone());
+        let verdict = match holds {
+            Ok(true) => guarded(|| stage.built.process(doc, &mut self.scratch)).map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
         let stats = &mut self.stats[at];
         let started = std::mem::replace(clock, Instant::now());
         stats.time += *clock - started;
-        let verdict = match (verdict, before) {
-            (Ok(None), _) => {
+        let verdict = match verdict {
+            Ok(Some(verdict)) => Ok(verdict),
+            Ok(None) => {
                 stats.passed_over += 1;
                 return Ok(Verdict::Keep);
             }
-            (Ok(Some(verdict)), _) => Ok(verdict),
-            (Err(error), Some(before)) => {
+            Err(error) if stage.on_error == OnError::Skip => {
                 stats.skipped_errors += 1;
-                *doc = before;
+                if let Some(before) = before {
+                    *doc = before;
+                }
                 stats.list(doc.place, &failure(doc, stage.name, error));
                 Ok(Verdict::Keep)
             }
-            (Err(error), None) => Err(error),
+            Err(error) => Err(error),
         };
         stats.documents_in += 1;
         stats.bytes_in += bytes_in as u64;

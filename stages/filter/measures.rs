@@ -63,6 +63,7 @@ pub(super) struct Lines {
     pub(super) bullets: u64,
     pub(super) ellipses: u64,
     pub(super) punctuated: u64,
+    chars: u64,
 }
 
 impl Lines {
@@ -71,12 +72,18 @@ impl Lines {
         let mut counts = Self::default();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             counts.total += 1;
+            counts.chars += line.chars().filter(|c| !c.is_whitespace()).count() as u64;
             counts.bullets += u64::from(line.starts_with(BULLETS));
             let is_ellipsis = line.ends_with(['…', '⋯']) || line.ends_with("...");
             counts.ellipses += u64::from(is_ellipsis);
             counts.punctuated += u64::from(is_ellipsis || line.ends_with(ENDS));
         }
         counts
+    }
+
+    /// Returns the mean number of characters of a line, without white space.
+    pub(super) fn mean_chars(&self) -> f64 {
+        self.chars as f64 / self.total.max(1) as f64
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Filter {
     max_symbols: Option<f64>,
     /// Drop documents with a larger share of digits among their characters, white space aside.
     max_digits: Option<f64>,
+    /// Drop documents whose lines have fewer characters on average, white space and empty lines aside.
+    min_mean_line_chars: Option<f64>,
     /// Drop documents with a larger share of lines that begin with a bullet, such as `•`, `·`, `-` or `*`.
     /// Gopher drops above 0.9.
     max_bullet_lines: Option<f64>,
@@ -100,6 +102,7 @@ impl StageConfig for Filter {
         let limits = Limits::of(&self);
         let needs_lines = self.max_bullet_lines.is_some()
             || self.max_ellipsis_lines.is_some()
+            || self.min_mean_line_chars.is_some()
             || self.min_punctuated_lines.is_some();
         let needs_measures = self.min_chars.is_some()
             || self.max_chars.is_some()
@@ -140,6 +143,10 @@ impl Filter {
             errors.extend(
                 share.filter(|share| !is_share(*share)).map(|share| no_share(option, share)),
             );
+        }
+        if let Some(mean) = self.min_mean_line_chars.filter(|mean| !(*mean >= 0.0 && mean.is_finite())) {
+            let message = format!("{mean} is no number of characters, 0 or more");
+            errors.push(ConfigError::option("min_mean_line_chars", message));
         }
         if let Some(ratio) = self.max_symbols.filter(|ratio| !(*ratio >= 0.0 && ratio.is_finite()))
         {
@@ -269,6 +276,9 @@ impl Sieve {
         let options = &self.options;
         let lines = Lines::of(doc.text());
         let share = |n: u64| n as f64 / lines.total.max(1) as f64;
+        if options.min_mean_line_chars.is_some_and(|min| lines.mean_chars() < min) {
+            return Some("short lines");
+        }
         if options.max_bullet_lines.is_some_and(|max| share(lines.bullets) > max) {
             return Some("bullet points");
         }
@@ -311,6 +321,7 @@ mod tests {
     fn asks_for_a_rule() {
         refused("{}", None, "min_chars");
         refused("min_han: 30", Some("min_han"), "30 percent are written 0.3");
+        refused("min_mean_line_chars: -1", Some("min_mean_line_chars"), "");
         refused("max_symbols: -1", Some("max_symbols"), "");
         refused("max_top_ngrams: [0.2, 0.2, 0.2, 0.2]", Some("max_top_ngrams"), "");
         refused("max_duplicate_ngrams: [2]", Some("max_duplicate_ngrams"), "");
@@ -376,6 +387,10 @@ mod tests {
         check("max_bullet_lines: 0.5", text, None);
         check("max_bullet_lines: 0.4", text, Some("bullet points"));
         check("max_ellipsis_lines: 0.2", text, Some("ellipses"));
+        // 2, 3, 3 and 3 characters.
+        check("min_mean_line_chars: 2.75", text, None);
+        check("min_mean_line_chars: 2.8", text, Some("short lines"));
+        check("min_mean_line_chars: 1", "", Some("short lines"));
         check("min_punctuated_lines: 0.5", text, None);
         check("min_punctuated_lines: 0.9", text, Some("unpunctuated lines"));
         check("min_punctuated_lines: 0.5", "", Some("unpunctuated lines"));
