@@ -18,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod corpus;
 pub mod document;
+pub mod expression;
 pub mod human;
 pub mod pipeline;
 pub mod registry;

@@ -3,12 +3,16 @@
 mod characters;
 pub mod convert;
 pub mod decode;
+pub mod dedup;
 pub mod example;
+pub mod filter;
 pub mod html;
 pub mod keywords;
+pub mod normalize;
 mod paths;
 pub mod repair;
 pub mod report;
+pub mod sample;
 pub mod segment;
 mod tables;
 
@@ -20,7 +24,11 @@ pub fn registry() -> Registry {
     registry.register::<decode::Decode>();
     registry.register::<html::Html>();
     registry.register::<repair::Repair>();
+    registry.register::<normalize::Normalize>();
     registry.register::<convert::Convert>();
+    registry.register::<filter::Filter>();
+    registry.register::<dedup::Dedup>();
+    registry.register::<sample::Sample>();
     registry.register::<segment::Segment>();
     registry.register::<keywords::Keywords>();
     registry.register::<report::Report>();

@@ -50,6 +50,12 @@ fn each_mistake_is_shown_at_its_place() {
     check("layer_lost", &stages("  - decode\n  - segment\n  - convert\n  - keywords\n"));
     check("layer_off", &stages("  - decode\n  - segment\n  - keywords: {method: textrank}\n"));
     check("option_beside_its_stage", &stages("  - decode\n  - segment:\n    hmm: true\n"));
+    check("when_is_true", &stages("  - decode\n  - segment: {when: chars > 20, on_error: skip}\n"));
+    check("when_unknown_name", &stages("  - decode\n  - segment:\n      when: char > 20\n"));
+    check("when_no_condition", &stages("  - decode: {when: bytes}\n"));
+    check("when_no_expression", &stages("  - decode\n  - segment:\n      when: chars > \n"));
+    check("when_no_text", &stages("  - decode: {when: 3, on_error: skp}\n"));
+    check("when_mistyped", &stages("  - decode: {whn: bytes > 3}\n"));
     check("no_stages", head);
     check("empty_stages", &stages("  []\n"));
     check("stages_is_a_word", &format!("{head}stages: decode\n"));

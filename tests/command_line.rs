@@ -327,7 +327,7 @@ fn pipe_takes_marks_off_and_ends_its_lines() {
         .write_stdin("漢\n")
         .assert()
         .code(2)
-        .stderr(contains("`report` writes its results at the end of a run"));
+        .stderr(contains("`report` looks at a corpus as a whole"));
 }
 
 #[test]

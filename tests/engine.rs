@@ -46,10 +46,13 @@ impl Stage for Obey {
                 Err(DocumentError::new("told to").caused_by(std::io::Error::other("by the text")))
             }
             Some("drop") => Ok(Verdict::Drop("told to")),
-            _ => {
+            order => {
                 let mut edits = Edits::default();
                 edits.push(0..0, 1);
                 doc.revise("obey", format!(">{text}"), edits);
+                if order == Some("spoil") {
+                    return Err(DocumentError::new("half done"));
+                }
                 Ok(Verdict::Keep)
             }
         }
@@ -285,6 +288,71 @@ fn no_document_vanishes_and_each_has_its_reason() {
     assert_eq!(manifest["stages"][0]["documents_in"], 100);
     assert_eq!(manifest["stages"][0]["documents_out"], 70);
     assert_eq!(manifest["stages"][0]["edits"], 70);
+}
+
+#[test]
+fn a_stage_lets_documents_go_by_for_which_its_condition_is_false() {
+    let yaml =
+        "stages:\n  - obey: {when: 'chars > 4 and not text.startswith(\"fail\")'}\n  - count\n";
+    let mill = Mill::new(yaml, ["word", "words", "fail 1"].map(str::to_owned));
+    let counts = mill.run(2).unwrap().counts;
+    assert_eq!((counts.kept, counts.quarantined), (3, 0));
+    assert_eq!(mill.out("count.json"), r#"{"1":1,">words":1,"fail":1,"word":1}"#);
+    let manifest: serde_json::Value = serde_json::from_str(&mill.out("run.json")).unwrap();
+    let obey = &manifest["stages"][0];
+    assert_eq!((&obey["documents_in"], &obey["passed_over"]), (&1.into(), &2.into()));
+    let options = &manifest["config"]["stages"][0]["obey"];
+    assert_eq!(options["when"], "chars > 4 and not text.startswith(\"fail\")");
+}
+
+#[test]
+fn a_condition_that_cannot_be_told_is_a_fault_of_the_document() {
+    let yaml = "stages:\n  - obey: {when: 'text|float > 1'}\n";
+    let mill = Mill::new(yaml, ["2", "word"].map(str::to_owned));
+    let counts = mill.run(2).unwrap().counts;
+    assert_eq!((counts.kept, counts.quarantined), (1, 1));
+    let quarantine = mill.out("quarantine.jsonl");
+    assert!(quarantine.contains("`text|float > 1` can't be told"), "{quarantine}");
+}
+
+#[test]
+fn a_document_goes_on_as_it_was_where_errors_are_skipped() {
+    let yaml = "stages:\n  - obey: {on_error: skip}\n  - count\n";
+    let texts = || (0..400).map(|n| if n % 3 == 0 { "word".into() } else { format!("spoil {n}") });
+    let mill = Mill::new(yaml, texts());
+    let results = |threads| {
+        let counts = mill.run(threads).unwrap().counts;
+        assert_eq!((counts.read, counts.kept), (400, 400));
+        let manifest: serde_json::Value = serde_json::from_str(&mill.out("run.json")).unwrap();
+        let obey = manifest["stages"][0].clone();
+        assert_eq!((&obey["documents_out"], &obey["skipped_errors"]), (&400.into(), &266.into()));
+        (mill.out("documents.jsonl"), obey["skipped"].clone())
+    };
+    let (documents, skipped) = results(1);
+    assert!(documents.contains("\"text\":\"spoil 1\"") && !documents.contains(">spoil"));
+    assert_eq!(skipped.as_array().unwrap().len(), Corpus::LISTED);
+    assert_eq!(
+        (&skipped[0]["id"], &skipped[0]["error"]),
+        (&"in.jsonl:2".into(), &"half done".into())
+    );
+    assert_eq!(results(8), (documents, skipped));
+}
+
+#[test]
+fn a_run_ends_with_the_first_failure_where_errors_are_fatal() {
+    let mill = Mill::new("stages:\n  - obey: {on_error: fail}\n", numbered(2_000));
+    for threads in [1, 2, 8] {
+        let error = mill.run(threads).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`in.jsonl:6` (in.jsonl:6) failed in stage `obey`, which has `on_error: fail`: \
+             told to: by the text"
+        );
+    }
+    // Earlier results are as they were: there are none.
+    assert!(!mill.0.path().join("out/documents.jsonl").exists());
+    let sound = Mill::new("stages:\n  - obey: {on_error: fail}\n", ["word".to_owned()]);
+    assert_eq!(sound.run(2).unwrap().counts.kept, 1);
 }
 
 #[test]

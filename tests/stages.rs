@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use hanmill::config::{self, Overrides};
+use hanmill::config::{self, Overrides, StageKeys};
 use hanmill::document::Document;
 use hanmill::pipeline::{PipelineStage, RunOptions, Worker};
 use hanmill::registry::{Entry, Registry};
@@ -17,7 +17,8 @@ fn registry() -> Registry {
 
 /// The stages that have to run ahead of `entry` so that all it may read is there.
 ///
-/// Each is taken with its own example, which turns on what it can do.
+/// Each is taken with its own example, which turns on what it can do. Those that write nothing are left
+/// out: nobody needs them, and they may drop the document.
 fn chain_to(entry: &Entry, registry: &Registry) -> Vec<String> {
     let mut written = BTreeSet::from([Layer::Bytes]);
     let mut chain = Vec::new();
@@ -26,8 +27,10 @@ fn chain_to(entry: &Entry, registry: &Registry) -> Vec<String> {
         if before.name == entry.name || !has_all {
             break;
         }
-        written.extend(before.writes);
-        chain.push(before.example.to_owned());
+        if !before.writes.is_empty() {
+            written.extend(before.writes);
+            chain.push(before.example.to_owned());
+        }
     }
     chain.push(entry.example.to_owned());
     chain
@@ -82,6 +85,8 @@ fn every_stage_is_documented() {
         for (option, about) in schema["properties"].as_object().into_iter().flatten() {
             assert!(about.get("description").is_some(), "`{option}` of `{name}` has a doc comment");
             assert!(defaults.get(option).is_some(), "`{option}` of `{name}` has a default");
+            let is_taken = StageKeys::NAMES.contains(&option.as_str());
+            assert!(!is_taken, "`{option}` of `{name}` is a key that every stage takes");
         }
     }
 }
@@ -98,14 +103,35 @@ fn every_stage_refuses_an_option_it_does_not_know() {
 }
 
 #[test]
+fn resolved_options_read_back_as_they_are() {
+    let registry = registry();
+    for entry in registry.iter() {
+        let mut chain = chain_to(entry, &registry);
+        let resolved = build(&chain, &registry).pop().unwrap().resolved;
+        *chain.last_mut().unwrap() = serde_json::json!({ entry.name: resolved }).to_string();
+        let stages = build(&chain, &registry);
+        assert_eq!(stages.last().unwrap().resolved, resolved, "{}", entry.name);
+    }
+}
+
+#[test]
 fn defaults_read_back_as_they_are() {
     let registry = registry();
     for entry in registry.iter() {
         let mut chain = chain_to(entry, &registry);
         let defaults = serde_json::json!({ entry.name: entry.defaults() });
         *chain.last_mut().unwrap() = defaults.to_string();
-        let stages = build(&chain, &registry);
-        assert_eq!(stages.last().unwrap().resolved, entry.defaults(), "{}", entry.name);
+        match config::check_stages(&chain, &registry) {
+            Ok(stages) => {
+                assert_eq!(stages.last().unwrap().resolved, entry.defaults(), "{}", entry.name);
+            }
+            // A stage that does nothing unless it is told what.
+            Err(problems) => {
+                let [problem] = &problems.list[..] else { panic!("{problems}") };
+                assert!(problem.message.contains("no option is set"), "{problems}");
+                assert!(problem.help.is_some(), "`{}` says what can be chosen", entry.name);
+            }
+        }
     }
 }
 
@@ -144,6 +170,49 @@ fn the_pipeline_of_the_project_is_sound_and_restores_the_seed_article() {
     for expected in ["党建", "党工共建", "企业", "滤料", "产业园"] {
         assert!(keywords[..10].contains(&expected), "{expected} leads in {keywords:?}");
     }
+}
+
+#[test]
+fn a_corpus_is_cleaned_of_the_poor_and_the_double_whatever_the_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: String = (0..900_u32)
+        .map(|n| {
+            // Three in ten are copies, one in ten is no Chinese.
+            let (from, url) = (if n % 10 < 3 { n % 10 } else { n }, n);
+            let character = |at: u64| {
+                let hash = (u64::from(from) << 8 | at).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                (hash ^ hash >> 29).wrapping_mul(0xFF51_AFD7_ED55_8CCD) >> 40
+            };
+            let text: String = (0..60)
+                .map(|at| char::from_u32(0x4E00 + (character(at) % 9000) as u32).unwrap())
+                .collect();
+            let text = if n % 10 == 9 { format!("page {n} of many") } else { text };
+            serde_json::json!({ "id": format!("d{n}"), "text": text, "url": url }).to_string()
+                + "\n"
+        })
+        .collect();
+    std::fs::write(folder.path().join("in.jsonl"), lines).unwrap();
+    let yaml = "input: in.jsonl\nstages:\n  - filter: {min_chars: 20, min_han: 0.5}\n  \
+                - dedup: {method: near}\n  - dedup: {by: url}\n  - sample: {documents: 100}\n";
+    let results = |threads: usize| {
+        let output = Some(folder.path().join("out"));
+        let overrides = Overrides { output, threads: Some(threads), ..Overrides::default() };
+        let path = folder.path().join("p.yaml");
+        let pipeline = config::check_text(&path, yaml, &registry(), &overrides)
+            .unwrap_or_else(|problems| panic!("{problems}"));
+        let counts = pipeline.run(&RunOptions::default()).unwrap().counts;
+        let read =
+            |name: &str| std::fs::read_to_string(folder.path().join("out").join(name)).unwrap();
+        (counts, read("documents.jsonl"), read("dropped.jsonl"))
+    };
+    let (counts, documents, dropped) = results(1);
+    let by = |reason: &str| counts.dropped_by.get(reason).copied().unwrap_or(0);
+    assert_eq!((counts.read, counts.kept), (900, 100), "{counts:?}");
+    assert_eq!(by("filter: too short") + by("filter: not Chinese"), 90, "{counts:?}");
+    assert_eq!(by("dedup: duplicate"), 3 * 90 - 3, "{counts:?}");
+    assert_eq!(by("sample: not sampled"), 900 - 90 - 267 - 100, "{counts:?}");
+    assert_eq!(results(2), (counts.clone(), documents.clone(), dropped.clone()));
+    assert_eq!(results(8), (counts, documents, dropped));
 }
 
 /// Carries arbitrary bytes or text through every stage, each after those it needs.

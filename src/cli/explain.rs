@@ -10,6 +10,7 @@ use clap::Args;
 use super::paint::{self, BOLD, CYAN, DIM, GREEN, RED, YELLOW, styled};
 use super::{Failure, PipelineArgs, run};
 use crate::document::{Document, Edit, Edits, Encoding, Repair};
+use crate::expression::Expression;
 use crate::pipeline::{Pipeline, Worker};
 use crate::registry::Registry;
 use crate::source;
@@ -69,7 +70,14 @@ pub(super) fn explain(args: &ExplainArgs, registry: &Registry) -> Result<(), Fai
         )?;
         match verdict {
             Ok(Verdict::Keep) => {
-                if !show(&mut out, &before, &doc)? {
+                let stats = worker.stats(at);
+                if stats.passed_over > 0 {
+                    let when = stage.when.as_ref().map_or("", Expression::source);
+                    writeln!(out, "   {} `{when}` is not so", styled(YELLOW, "passed over:"))?;
+                } else if let Some((_, failure)) = stats.skipped.first() {
+                    let error = &failure.error;
+                    writeln!(out, "   {}: {error}; the document goes on", styled(RED, "skipped"))?;
+                } else if !show(&mut out, &before, &doc)? {
                     let what = match stage.built {
                         Built::Corpus(_) => "nothing changed; its results come at the end of a run",
                         Built::Map(_) => "nothing changed",

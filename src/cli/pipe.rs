@@ -37,7 +37,7 @@ pub(super) fn pipe(args: &PipeArgs, registry: &Registry) -> Result<(), Failure> 
     };
     if let Some(stage) = stages.iter().find(is_of_a_run) {
         let message =
-            format!("`{}` writes its results at the end of a run, and `pipe` has none", stage.name);
+            format!("`{}` looks at a corpus as a whole, and `pipe` at one document", stage.name);
         return Err(Failure::Usage(message));
     }
     if reads_bytes && !args.whole {

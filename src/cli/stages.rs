@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Failure;
 use super::paint::{BOLD, CYAN, DIM, GREEN, styled};
-use crate::config::{self, diagnostic};
+use crate::config::{self, OnError, StageKeys, diagnostic};
 use crate::registry::{Entry, Registry};
 use crate::stage::Layer;
 
@@ -50,33 +50,39 @@ fn layers(layers: &[Layer]) -> String {
 fn page(entry: &Entry) -> String {
     let mut page = format!("{} — {}\n\n", styled(BOLD, entry.name), entry.about);
     page += &format!("reads   {}\nwrites  {}\n", layers(entry.reads), layers(entry.writes));
-    let schema = entry.schema().to_value();
-    let defaults = entry.defaults();
-    let options = schema.get("properties").and_then(Value::as_object);
-    if let Some(options) = options.filter(|options| !options.is_empty()) {
-        page += &format!("\n{}\n", styled(BOLD, "options"));
-        for (name, option) in options {
-            let default = defaults
-                .get(name)
-                .map_or(String::new(), |value| format!("  default {}", yaml(value)));
-            let kind = kind(option, &schema);
-            page += &format!("  {}: {}{}\n", styled(CYAN, name), kind, styled(DIM, default));
-            for line in description(option).lines() {
-                page += &format!("      {line}\n");
-            }
-            for (word, about) in words(option, &schema) {
-                if !about.is_empty() {
-                    page +=
-                        &format!("      {}  {}\n", styled(GREEN, word), about.replace('\n', " "));
-                }
-            }
-        }
-    }
+    page += &options("options", &entry.schema().to_value(), &entry.defaults());
+    let keys = schemars::schema_for!(StageKeys).to_value();
+    let defaults = json!({ "on_error": OnError::default() });
+    page += &options("options of every stage", &keys, &defaults);
     page += &format!(
         "\n{}\n  stages:\n    - {}\n",
         styled(BOLD, "example"),
         entry.example.replace('\n', "\n      ")
     );
+    page
+}
+
+/// Shows the options of a schema under a heading; nothing for none.
+fn options(heading: &str, schema: &Value, defaults: &Value) -> String {
+    let options = schema.get("properties").and_then(Value::as_object);
+    let Some(options) = options.filter(|options| !options.is_empty()) else {
+        return String::new();
+    };
+    let mut page = format!("\n{}\n", styled(BOLD, heading));
+    for (name, option) in options {
+        let default =
+            defaults.get(name).map_or(String::new(), |value| format!("  default {}", yaml(value)));
+        let kind = kind(option, schema);
+        page += &format!("  {}: {}{}\n", styled(CYAN, name), kind, styled(DIM, default));
+        for line in description(option).lines() {
+            page += &format!("      {line}\n");
+        }
+        for (word, about) in words(option, schema) {
+            if !about.is_empty() {
+                page += &format!("      {}  {}\n", styled(GREEN, word), about.replace('\n', " "));
+            }
+        }
+    }
     page
 }
 

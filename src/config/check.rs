@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::{Diagnostic, list};
+use super::diagnostic::{Diagnostic, list, nearest};
+use super::stage_keys::StageKeys;
 use super::yaml::{Key, Node, Span, Value};
+use crate::expression::{Expression, ExpressionError};
 use crate::pipeline::PipelineStage;
 use crate::registry::{Configured, Entry, Registry};
 use crate::stage::{BuildContext, ConfigError, Layer};
@@ -14,7 +16,10 @@ struct Read<'a> {
     entry: &'a Entry,
     configured: Box<dyn Configured>,
     name: Span,
+    /// As written, with the keys that every stage takes.
     options: &'a Node,
+    keys: StageKeys,
+    when: Option<Expression>,
     /// Whether the options could be read; otherwise `configured` is all defaults.
     sound: bool,
 }
@@ -49,15 +54,28 @@ pub(super) fn stages(
             continue;
         };
         let owner = format!("stage `{}`", entry.name);
-        match options.read_all(&owner, |node| entry.parse(node)) {
+        let (keys, own) = StageKeys::split(options);
+        let keys = keys.read_all(&owner, Node::read::<StageKeys>).unwrap_or_else(|found| {
+            problems.extend(found);
+            StageKeys::default()
+        });
+        let when = keys.when.as_deref().and_then(|when| match Expression::new(when) {
+            Ok(expression) => Some(expression),
+            Err(error) => {
+                problems.push(when_problem(&owner, &name.span, options, error));
+                None
+            }
+        });
+        let name = name.span;
+        match own.read_all(&owner, |node| entry.parse(node)) {
             Ok(configured) => {
-                read.push(Read { entry, configured, name: name.span, options, sound: true })
+                read.push(Read { entry, configured, name, options, keys, when, sound: true });
             }
             Err(found) => {
-                problems.extend(found);
+                problems.extend(found.into_iter().map(with_keys_in_mind));
                 // Its layers are those it has by default, so that the order is still checked.
                 if let Ok(configured) = entry.parse(no_options()) {
-                    read.push(Read { entry, configured, name: name.span, options, sound: false });
+                    read.push(Read { entry, configured, name, options, keys, when, sound: false });
                 }
             }
         }
@@ -67,11 +85,18 @@ pub(super) fn stages(
     }
     let cx = BuildContext::new(base);
     let mut stages = Vec::new();
-    for Read { entry, configured, name, options, .. } in read.into_iter().filter(|read| read.sound)
+    for Read { entry, configured, name, options, keys, when, .. } in
+        read.into_iter().filter(|read| read.sound)
     {
-        let resolved = configured.resolved();
+        let resolved = with_keys(configured.resolved(), &keys);
         match configured.build(&cx) {
-            Ok(built) => stages.push(PipelineStage { name: entry.name, built, resolved }),
+            Ok(built) => stages.push(PipelineStage {
+                name: entry.name,
+                built,
+                resolved,
+                when,
+                on_error: keys.on_error,
+            }),
             Err(errors) => {
                 problems.extend(
                     errors.into_iter().map(|error| build_problem(entry, &name, options, error)),
@@ -80,6 +105,36 @@ pub(super) fn stages(
         }
     }
     (stages, cx.into_resources())
+}
+
+/// Adds to the resolved options those keys that were set.
+fn with_keys(mut resolved: serde_json::Value, keys: &StageKeys) -> serde_json::Value {
+    let set = serde_json::to_value(keys).expect("keys are plain data");
+    if let (Some(options), serde_json::Value::Object(set)) = (resolved.as_object_mut(), set) {
+        options.extend(set);
+    }
+    resolved
+}
+
+/// Suggests one of the keys that every stage takes where none of the stage's own options is near.
+fn with_keys_in_mind(problem: Diagnostic) -> Diagnostic {
+    let written = problem.message.strip_prefix("unknown option `").and_then(|rest| {
+        let (written, _) = rest.split_once('`')?;
+        nearest(written, &StageKeys::NAMES)
+    });
+    match written {
+        Some(key) if problem.label.is_none() => {
+            let label = format!("did you mean `{key}`?");
+            Diagnostic { help: None, ..problem }.label(label)
+        }
+        _ => problem,
+    }
+}
+
+fn when_problem(owner: &str, name: &Span, options: &Node, error: ExpressionError) -> Diagnostic {
+    let span = options.entry("when").map_or(name, |(_, value)| &value.span);
+    let problem = Diagnostic::error(format!("`when` of {owner}: {}", error.message));
+    Diagnostic { label: error.label, help: error.help, ..problem.at(span.clone()) }
 }
 
 /// Tells whether one of the stages in this list reads bytes.

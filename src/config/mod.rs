@@ -9,6 +9,7 @@ pub mod diagnostic;
 mod schema;
 mod set;
 mod settings;
+mod stage_keys;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub use schema::{schema, schema_text};
 pub use settings::{
     Compression, DocumentFormat, Inputs, Memory, Output, Settings, Split, Threads, TokenFormat,
 };
+pub use stage_keys::{OnError, StageKeys};
 pub use yaml::{Key, Node, Span, Value};
 
 use crate::pipeline::{Pipeline, PipelineStage};

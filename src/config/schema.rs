@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::settings::Settings;
+use super::stage_keys::StageKeys;
 use crate::registry::Registry;
 
 /// Returns the JSON Schema of a pipeline over the stages of `registry`.
@@ -12,6 +13,10 @@ pub fn schema(registry: &Registry) -> Value {
     root["title"] = json!("hanmill pipeline");
     root["description"] = json!("What to read, which stages to run, and where results go.");
     let mut definitions = root["$defs"].as_object().cloned().unwrap_or_default();
+    let mut keys = schemars::schema_for!(StageKeys).to_value();
+    if let Some(own) = keys["$defs"].as_object_mut() {
+        definitions.append(own);
+    }
     let mut entries = Vec::new();
     for entry in registry.iter() {
         let mut options = entry.schema().to_value();
@@ -24,6 +29,13 @@ pub fn schema(registry: &Registry) -> Value {
             definitions.insert(format!("{}.{name}", entry.name), definition);
         }
         redirect(&mut options, entry.name);
+        if let (Some(own), Some(keys)) =
+            (options["properties"].as_object_mut(), keys["properties"].as_object())
+        {
+            own.extend(keys.clone());
+        } else {
+            options["properties"] = keys["properties"].clone();
+        }
         if let Some(options) = options.as_object_mut() {
             options.remove("$schema");
             options.insert("description".into(), json!(entry.about));

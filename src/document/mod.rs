@@ -18,7 +18,7 @@ pub use edits::{Edit, Edits, Revision};
 pub use provenance::{Align, Alignment, Boundaries, Provenance};
 
 /// One document on its way through the stages.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Document {
     /// Place in the input; results are written in this order.
     pub place: Place,

@@ -287,6 +287,8 @@ enum Outcome {
         reason: &'static str,
     },
     Quarantined(Failure),
+    /// It ends the run.
+    Fatal(Failure),
 }
 
 impl Shared<'_> {
@@ -388,6 +390,7 @@ impl Shared<'_> {
             Fate::Dropped { stage, reason } => {
                 Ok(Outcome::Dropped { id: doc.id, source: doc.source, stage, reason })
             }
+            Fate::Fatal(failure) => Ok(Outcome::Fatal(failure)),
             Fate::Kept => {
                 let seen = worker.observe(stages, &doc)?;
                 guarded(|| self.encoder.encode(&doc, rows))
@@ -539,6 +542,11 @@ impl<'a> Writer<'a> {
         self.results.documents.write(rows).map_err(at(self.outputs))?;
         for milled in documents {
             let input_bytes = milled.input_bytes;
+            // Only here is it known that no document ahead of it ends the run as well.
+            if let Outcome::Fatal(failure) = milled.outcome {
+                let Failure { id, source: place, stage, error: reason, .. } = failure;
+                return Err(RunError::Document { id, place, stage, reason });
+            }
             self.results.take(milled, &mut self.so_far).map_err(at(self.outputs))?;
             self.refuse_errors(ERRORS_AFTER)?;
             if let Some(progress) = self.shared.options.progress {
@@ -677,6 +685,8 @@ impl<'a> Results<'a> {
                 *counts.dropped_by.entry(format!("{stage}: {reason}")).or_default() += 1;
                 self.dropped.write_all(&sink::dropped_line(&id, &source, stage, reason))
             }
+            // One that ends the run is told of by its error, and there are no counts.
+            Outcome::Fatal(_) => Ok(()),
             Outcome::Quarantined(failure) => {
                 counts.quarantined += 1;
                 *counts.quarantined_by.entry(failure.stage.clone()).or_default() += 1;

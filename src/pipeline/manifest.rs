@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::{Pipeline, RunOptions, StageStats};
+use crate::config::OnError;
 use crate::corpus::Counts;
 use crate::sink::Outputs;
 
@@ -62,7 +63,7 @@ pub(super) fn results(folder: &Path) -> Vec<PathBuf> {
 
 fn stages(pipeline: &Pipeline, stats: &[StageStats]) -> Vec<Value> {
     let stage = |(stage, stats): (&super::PipelineStage, &StageStats)| {
-        json!({
+        let mut told = json!({
             "stage": stage.name,
             "documents_in": stats.documents_in,
             "documents_out": stats.documents_out,
@@ -70,7 +71,16 @@ fn stages(pipeline: &Pipeline, stats: &[StageStats]) -> Vec<Value> {
             "bytes_out": stats.bytes_out,
             "edits": stats.edits,
             "thread_seconds": seconds(stats.time),
-        })
+        });
+        if stage.when.is_some() {
+            told["passed_over"] = json!(stats.passed_over);
+        }
+        if stage.on_error == OnError::Skip {
+            told["skipped_errors"] = json!(stats.skipped_errors);
+            let failures = stats.skipped.iter().map(|(_, failure)| failure);
+            told["skipped"] = json!(failures.collect::<Vec<_>>());
+        }
+        told
     };
     pipeline.stages().iter().zip(stats).map(stage).collect()
 }

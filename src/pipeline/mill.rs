@@ -135,6 +135,9 @@ impl Mill {
         let milled = match worker.carry(stages, &mut doc) {
             Err(failure) => Milled::Quarantined(failure),
             Ok(Fate::Dropped { stage, reason }) => Milled::Dropped { stage, reason },
+            Ok(Fate::Fatal(Failure { id, source: place, stage, error: reason, .. })) => {
+                return Err(RunError::Document { id, place, stage, reason });
+            }
             Ok(Fate::Kept) if !is_folded => Milled::Kept(Box::new(doc)),
             Ok(Fate::Kept) => match worker.observe(stages, &doc) {
                 Err(failure) => Milled::Quarantined(failure),

@@ -24,9 +24,10 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::config::{Settings, TokenFormat};
+use crate::config::{OnError, Settings, TokenFormat};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::Place;
+use crate::expression::Expression;
 use crate::sink::Outputs;
 use crate::source::InputFile;
 use crate::stage::{Built, DocumentError, FinishError};
@@ -68,6 +69,10 @@ pub struct PipelineStage {
     pub built: Built,
     /// Its options, also those left at their defaults.
     pub resolved: Value,
+    /// It works on documents for which this is true; on all where there is none.
+    pub when: Option<Expression>,
+    /// What becomes of a document that it fails on.
+    pub on_error: OnError,
 }
 
 impl Pipeline {
@@ -139,10 +144,13 @@ impl Pipeline {
     /// Text, its successor after a conversion, tokens of 16 bytes and the line of JSON add up to
     /// this on GBK, which grows by half as it is decoded; `docs/performance.md` has the measurement.
     fn cost_per_byte(&self) -> u64 {
-        match self.token_format() {
+        let cost = match self.token_format() {
             TokenFormat::Words | TokenFormat::None => 20,
             TokenFormat::Spans | TokenFormat::Origins => 32,
-        }
+        };
+        // The copy that a document is taken back to: bytes, text, tokens and what was replaced.
+        let copies = self.stages.iter().any(|stage| stage.on_error == OnError::Skip);
+        cost + if copies { 12 } else { 0 }
     }
 
     /// Returns the whole pipeline with every option, as the manifest holds it.
@@ -427,6 +435,18 @@ pub enum RunError {
         stage: &'static str,
         /// Why.
         source: FinishError,
+    },
+    /// A stage that is told to end the run by `on_error: fail` failed on a document.
+    #[error("`{id}` ({place}) failed in stage `{stage}`, which has `on_error: fail`: {reason}")]
+    Document {
+        /// Name of the document.
+        id: String,
+        /// Where it was read from.
+        place: crate::document::SourceRef,
+        /// The stage.
+        stage: String,
+        /// Why, with the causes behind it.
+        reason: String,
     },
     /// The engine, or what it was handed, panicked outside any document.
     #[error("the run broke off: {0}")]

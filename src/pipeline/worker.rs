@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{PipelineStage, RunError};
-use crate::corpus::Failure;
-use crate::document::Document;
+use crate::config::OnError;
+use crate::corpus::{Corpus, Failure};
+use crate::document::{Document, Place};
 use crate::source::Job;
 use crate::stage::{Built, DocumentError, Scratch, Verdict};
 
@@ -85,6 +86,13 @@ pub struct StageStats {
     pub bytes_out: u64,
     /// Replacements made in the text.
     pub edits: u64,
+    /// Documents that its `when` let go by; they count neither as in nor as out.
+    pub passed_over: u64,
+    /// Documents that it failed on and that went on as they were, as `on_error: skip` has it.
+    pub skipped_errors: u64,
+    /// The first of these failures in input order, with the places of their documents, at most
+    /// [`Corpus::LISTED`].
+    pub skipped: Vec<(Place, Failure)>,
     /// Time in the stage, summed over all threads.
     pub time: Duration,
 }
@@ -96,14 +104,33 @@ impl StageStats {
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
         self.edits += other.edits;
+        self.passed_over += other.passed_over;
+        self.skipped_errors += other.skipped_errors;
+        for (place, failure) in &other.skipped {
+            self.list(*place, failure);
+        }
         self.time += other.time;
+    }
+
+    /// Lists a failure if it is among the first; so the list is the same for any number of workers.
+    fn list(&mut self, place: Place, failure: &Failure) {
+        let at = self.skipped.partition_point(|(listed, _)| *listed <= place);
+        if at < Corpus::LISTED {
+            self.skipped.insert(at, (place, failure.clone()));
+            self.skipped.truncate(Corpus::LISTED);
+        }
     }
 }
 
 /// What became of a document.
 pub(super) enum Fate {
     Kept,
-    Dropped { stage: &'static str, reason: &'static str },
+    Dropped {
+        stage: &'static str,
+        reason: &'static str,
+    },
+    /// It failed in a stage that ends the run then.
+    Fatal(Failure),
 }
 
 impl Worker {
@@ -137,20 +164,35 @@ impl Worker {
     ) -> Result<Fate, Failure> {
         let mut clock = Instant::now();
         for (at, stage) in stages.iter().enumerate() {
-            let verdict = self
-                .step_since(&mut clock, at, stage, doc)
-                .map_err(|error| failure(doc, stage.name, error))?;
-            if let Verdict::Drop(reason) = verdict {
-                return Ok(Fate::Dropped { stage: stage.name, reason });
+            match self.step_since(&mut clock, at, stage, doc) {
+                Ok(Verdict::Keep) => {}
+                Ok(Verdict::Drop(reason)) => {
+                    return Ok(Fate::Dropped { stage: stage.name, reason });
+                }
+                Err(error) => {
+                    let failure = failure(doc, stage.name, error);
+                    return match stage.on_error {
+                        OnError::Fail => Ok(Fate::Fatal(failure)),
+                        OnError::Quarantine | OnError::Skip => Err(failure),
+                    };
+                }
             }
         }
         Ok(Fate::Kept)
     }
 
-    /// Takes `doc` through the one stage at place `at`.
+    /// Returns what the stage at place `at` has done.
+    ///
+    /// # Panics
+    /// If there are not so many stages.
+    pub fn stats(&self, at: usize) -> &StageStats {
+        &self.seen.stats[at]
+    }
+
+    /// Takes `doc` through the one stage at place `at`, if its `when` says so.
     ///
     /// # Errors
-    /// As the stage says, or with the message of its panic.
+    /// As the stage says, or with the message of its panic; never if its `on_error` is `skip`.
     pub fn step(
         &mut self,
         at: usize,
@@ -172,10 +214,36 @@ impl Worker {
     ) -> Result<Verdict, String> {
         let revisions = doc.revisions().len();
         let bytes_in = if doc.is_decoded() { doc.text().len() } else { doc.raw.len() };
-        let verdict = guarded(|| stage.built.process(doc, &mut self.scratch));
+        let holds = match &stage.when {
+            Some(when) => guarded(|| when.holds(doc)),
+            None => Ok(true),
+        };
+        let is_copied = stage.on_error == OnError::Skip && holds == Ok(true);
+        let before = is_copied.then(|| doc.clone());
+        let verdict = match holds {
+            Ok(true) => guarded(|| stage.built.process(doc, &mut self.scratch)).map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
         let stats = &mut self.seen.stats[at];
         let started = std::mem::replace(clock, Instant::now());
         stats.time += *clock - started;
+        let verdict = match verdict {
+            Ok(Some(verdict)) => Ok(verdict),
+            Ok(None) => {
+                stats.passed_over += 1;
+                return Ok(Verdict::Keep);
+            }
+            Err(error) if stage.on_error == OnError::Skip => {
+                stats.skipped_errors += 1;
+                if let Some(before) = before {
+                    *doc = before;
+                }
+                stats.list(doc.place, &failure(doc, stage.name, error));
+                Ok(Verdict::Keep)
+            }
+            Err(error) => Err(error),
+        };
         stats.documents_in += 1;
         stats.bytes_in += bytes_in as u64;
         if verdict == Ok(Verdict::Keep) {
