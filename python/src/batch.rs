@@ -108,7 +108,7 @@ pub fn documents(
         column.is_valid(row).then(|| {
             let mut doc = load(row);
             doc.place = Place { file, offset: first + row as u64 };
-            doc.source = SourceRef { path: path.clone(), line: None, byte_offset: 0 };
+            doc.source = SourceRef { path: path.clone(), ..SourceRef::default() };
             doc
         })
     };
