@@ -108,6 +108,9 @@ pub struct Failure {
     pub stage: String,
     /// Why, with the causes behind it.
     pub error: String,
+    /// Whether what lies behind it in its file could not be read either, and is missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rest_of_file: bool,
     /// The encoding and the malformed bytes, if a stage had found them by then.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub encoding: Option<Box<crate::document::Encoding>>,

@@ -476,12 +476,24 @@ pub struct DocumentError {
     message: String,
     #[source]
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    ends_file: bool,
 }
 
 impl DocumentError {
     /// Makes an error of a message that starts in lower case and ends without a period.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), cause: None }
+        Self { message: message.into(), cause: None, ends_file: false }
+    }
+
+    /// Says that what lies behind the document in its file isn't read either.
+    pub(crate) fn ending_the_file(mut self) -> Self {
+        self.ends_file = true;
+        self
+    }
+
+    /// Tells whether what lies behind the document in its file isn't read either.
+    pub(crate) fn ends_file(&self) -> bool {
+        self.ends_file
     }
 
     /// Adds the error that led to it.

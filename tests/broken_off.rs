@@ -1,5 +1,6 @@
-//! Runs that are broken off, by a kill, an interrupt or a full disk, and gone on with; and runs that
-//! are cut into shards and merged. The results are those of one run, byte for byte.
+//! Runs that are broken off, by a kill, an interrupt or a full disk, and gone on with; runs that are cut
+//! into shards and merged; and runs that take up what an earlier one has left, its quarantine or its
+//! cache. The results are those of one run, byte for byte.
 
 #![cfg(unix)]
 
@@ -14,6 +15,10 @@ const OF_THE_RUN: [&str; 1] = ["run.json"];
 
 const PIPELINE: &str = "input: in\noutput: out\ncheckpoint_seconds: 0.02\nstages:\n  \
     - decode\n  - repair\n  - convert\n  - segment: {pos: true}\n  - keywords: {top: 5}\n  - report\n";
+
+/// One that tells nothing of a document by others, in less time.
+const QUICK: &str = "input: in\noutput: out\ncheckpoint_seconds: 0.02\nstages:\n  \
+    - decode\n  - convert\n  - segment\n  - keywords: {top: 5, method: tfidf}\n";
 
 /// A folder with a corpus of several formats and mistakes.
 struct Mill(tempfile::TempDir);
@@ -82,8 +87,9 @@ fn results(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     for entry in walkdir::WalkDir::new(folder) {
         let entry = entry.unwrap();
         let name = entry.path().strip_prefix(folder).unwrap().to_owned();
-        let is_left_out =
-            OF_THE_RUN.iter().any(|known| name.ends_with(known)) || name.starts_with("shards");
+        let is_left_out = OF_THE_RUN.iter().any(|known| name.ends_with(known))
+            || name.starts_with("shards")
+            || name.starts_with("surveys");
         if entry.file_type().is_file() && !is_left_out {
             found.insert(name, fs::read(entry.path()).unwrap());
         }
@@ -170,6 +176,7 @@ fn a_run_that_is_killed_a_hundred_times_gives_the_same_bytes() {
 #[test]
 fn an_interrupt_leaves_a_run_to_go_on_with() {
     let mill = Mill::new(4000);
+    fs::write(mill.path("pipeline.yaml"), QUICK).unwrap();
     assert_well(&mill.run(&["run", "--output", "whole"]));
     let mut child = mill.start(&["run", "--set", "checkpoint_seconds=1000"]);
     // Until documents are being written.
@@ -200,6 +207,7 @@ fn an_interrupt_leaves_a_run_to_go_on_with() {
 #[test]
 fn a_changed_file_is_not_gone_on_with_but_fresh_starts_over() {
     let mill = Mill::new(4000);
+    fs::write(mill.path("pipeline.yaml"), QUICK).unwrap();
     let mut child = mill.start(&["run", "--quiet"]);
     wait_until(&mut child, || mill.journal("out").lines().count() >= 3);
     child.kill().unwrap();
@@ -217,6 +225,7 @@ fn a_changed_file_is_not_gone_on_with_but_fresh_starts_over() {
 #[test]
 fn what_a_crash_has_damaged_is_told_and_fresh_is_the_way_out() {
     let mill = Mill::new(4000);
+    fs::write(mill.path("pipeline.yaml"), QUICK).unwrap();
     let mut child = mill.start(&["run", "--quiet"]);
     wait_until(&mut child, || mill.journal("out").lines().count() >= 3);
     child.kill().unwrap();
@@ -232,7 +241,7 @@ fn what_a_crash_has_damaged_is_told_and_fresh_is_the_way_out() {
 
 #[test]
 fn shards_merge_to_the_bytes_of_one_run() {
-    let mill = Mill::new(1500);
+    let mill = Mill::new(300);
     assert_well(&mill.run(&["run", "--output", "whole"]));
     for of in [1, 3, 7] {
         let mut folders = Vec::new();
@@ -263,9 +272,251 @@ fn shards_merge_to_the_bytes_of_one_run() {
 #[test]
 fn too_many_failures_end_a_run() {
     let mill = Mill::new(1500);
+    fs::write(mill.path("pipeline.yaml"), QUICK).unwrap();
     let output = mill.run(&["run", "--set", "max_error_rate=0.001"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("more than `max_error_rate: 0.001` allows; the first: in/"), "{error}");
     assert_well(&mill.run(&["run", "--fresh", "--set", "max_error_rate=0.5"]));
+}
+
+#[test]
+fn shards_share_the_look_at_the_corpus() {
+    let mill = Mill::new(300);
+    let pipeline = QUICK
+        .replace("- convert\n", "- convert\n  - dedup\n")
+        .replace("tfidf", "tfidf, idf: corpus");
+    // What is there twice is in different shards.
+    fs::copy(mill.path("in/000100.jsonl"), mill.path("in/500000.jsonl")).unwrap();
+    fs::write(mill.path("pipeline.yaml"), pipeline).unwrap();
+    assert_well(&mill.run(&["run", "--output", "whole"]));
+    let told = |args: &[&str]| {
+        let output = mill.run(args);
+        let error = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &error)
+    };
+
+    let (code, out) = told(&["survey", "--shard", "2/3"]);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("`dedup` has looked at part 2/3; when it has looked at all"), "{out}");
+    // Neither the run nor the next look goes on without the others.
+    for args in [["run", "--shard", "1/3"], ["survey", "--shard", "2/3"]] {
+        let (code, out) = told(&args);
+        assert_eq!(code, Some(2), "{out}");
+        assert!(out.contains("not looked at all of the corpus yet: 1/3, 3/3 are missing"), "{out}");
+    }
+    let (code, out) = told(&["survey", "--shard", "1/4"]);
+    assert_eq!(code, Some(2), "{out}");
+    assert!(out.contains("looks at one of 3 parts; say `--shard K/3`"), "{out}");
+    for shard in ["1/3", "3/3"] {
+        assert_eq!(told(&["survey", "--shard", shard]).0, Some(0));
+    }
+    for shard in ["3/3", "1/3", "2/3"] {
+        let (code, out) = told(&["survey", "--shard", shard]);
+        assert!(code == Some(0) && out.contains("`keywords` has looked"), "{out}");
+    }
+    let (code, out) = told(&["survey", "--shard", "1/3"]);
+    assert!(code == Some(0) && out.contains("every stage has looked at every part"), "{out}");
+
+    // The shards of the run may be others than those of the look.
+    for shard in ["1/2", "2/2"] {
+        let (code, out) = told(&["run", "--quiet", "--shard", shard]);
+        assert!(matches!(code, Some(0 | 1)), "{out}");
+    }
+    let merge = ["merge", "--output", "merged", "out/shards/1-of-2", "out/shards/2-of-2"];
+    assert_well(&mill.run(&merge));
+    assert_same(&mill.path("whole"), &mill.path("merged"));
+
+    let (code, out) = told(&["run", "--shard", "1/2", "--set", "stages.keywords.top=6"]);
+    assert_eq!(code, Some(2), "{out}");
+    assert!(out.contains("is a look at the corpus with other stages, options"), "{out}");
+    let look = fs::read_dir(mill.path("out/surveys")).unwrap().next().unwrap().unwrap().path();
+    fs::write(&look, "damaged").unwrap();
+    let (code, out) = told(&["run", "--fresh", "--shard", "1/2"]);
+    assert_eq!(code, Some(2), "{out}");
+    assert!(out.contains("can't be read; remove it and look at that part again"), "{out}");
+}
+
+/// The lines of a result whose `id` is one of these, in their order.
+fn lines_of(path: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let lines = fs::read_to_string(path).unwrap();
+    let id = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["id"].as_str().unwrap().to_owned()
+    };
+    lines.lines().filter(|line| is_wanted(&id(line))).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_quarantine_is_replayed_after_a_fix() {
+    let mill = Mill::new(300);
+    fs::write(mill.path("pipeline.yaml"), QUICK).unwrap();
+    assert_well(&mill.run(&["run"]));
+    let failed = lines_of(&mill.path("out/quarantine.jsonl"), |_| true);
+    // Six a file, three in the half, and its last line.
+    assert_eq!(failed.len(), 10);
+
+    let lines = fs::read_to_string(mill.path("in/000100.jsonl")).unwrap();
+    let mended = lines.replace("{\"text\": 3}", "{\"text\": \"進步\"}");
+    fs::write(mill.path("in/000100.jsonl"), mended).unwrap();
+    let output = mill.run(&["replay", "out/quarantine.jsonl"]);
+    // Those of the other file fail again.
+    assert_well(&output);
+    let replayed = lines_of(&mill.path("out/replayed/documents.jsonl"), |_| true);
+    assert_eq!(replayed.len(), 6);
+    let again = lines_of(&mill.path("out/replayed/quarantine.jsonl"), |_| true);
+    assert_eq!(again, failed[6..]);
+    // Nothing of the run itself has changed, and together they are what a run gives by now.
+    assert_eq!(lines_of(&mill.path("out/quarantine.jsonl"), |_| true), failed);
+    let mut both = lines_of(&mill.path("out/documents.jsonl"), |_| true);
+    both.extend(replayed);
+    assert_well(&mill.run(&["run", "--output", "whole"]));
+    let mut whole = lines_of(&mill.path("whole/documents.jsonl"), |_| true);
+    both.sort();
+    whole.sort();
+    assert!(both == whole);
+
+    fs::write(mill.path("in/900000.jsonl"), "").unwrap();
+    let output = mill.run(&["replay", "out/replayed/quarantine.jsonl"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("4 documents of the quarantine are not in the input"), "{error}");
+    let output = mill.run(&["replay", "out/quarantine.jsonl", "--input", "whole"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("no file that `out/quarantine.jsonl` names is among"), "{error}");
+}
+
+#[test]
+fn what_could_not_be_read_of_a_file_is_replayed_too() {
+    let mill = Mill::new(300);
+    fs::write(mill.path("pipeline.yaml"), QUICK).unwrap();
+    let path = mill.path("in/000100.jsonl");
+    let lines = fs::read(&path).unwrap();
+    let packed = zstd::encode_all(&lines[..], 1).unwrap();
+    fs::write(&path, &packed).unwrap();
+    assert_well(&mill.run(&["run", "--output", "whole"]));
+    // Two frames, of which the second is cut short.
+    let (first, second) = lines.split_at(lines.len() / 2);
+    let first = zstd::encode_all(first, 1).unwrap();
+    let second = zstd::encode_all(second, 1).unwrap();
+    fs::write(&path, [&first[..], &second[..second.len() / 2]].concat()).unwrap();
+    assert_well(&mill.run(&["run"]));
+    let failed = fs::read_to_string(mill.path("out/quarantine.jsonl")).unwrap();
+    assert!(failed.contains("\"rest_of_file\":true"), "{failed}");
+    fs::write(&path, [first, second].concat()).unwrap();
+    assert_well(&mill.run(&["replay", "out/quarantine.jsonl"]));
+    let mut both = lines_of(&mill.path("out/documents.jsonl"), |_| true);
+    both.extend(lines_of(&mill.path("out/replayed/documents.jsonl"), |_| true));
+    let mut whole = lines_of(&mill.path("whole/documents.jsonl"), |_| true);
+    both.sort();
+    whole.sort();
+    assert!(both == whole);
+}
+
+#[test]
+fn a_run_begins_behind_the_last_stage_that_is_kept_and_not_changed() {
+    let mill = Mill::new(200);
+    let pipeline = QUICK
+        .replace("output: out", "output: {path: out, tokens: origins}")
+        .replace("- decode", "- decode\n  - filter: {min_chars: 30}")
+        .replace("- convert", "- convert: {cache: true}")
+        .replace("- segment", "- segment: {pos: true, cache: true}");
+    let without =
+        |pipeline: &str| pipeline.replace(": {cache: true}", "").replace(", cache: true", "");
+    fs::write(
+        mill.path("in/big5.txt"),
+        encoding_rs::BIG5.encode(&"工會的數據庫系統，進步了。".repeat(9)).0,
+    )
+    .unwrap();
+    let run = |pipeline: &str, args: &[&str]| {
+        fs::write(mill.path("pipeline.yaml"), pipeline).unwrap();
+        let output = mill.run(&[&["run"], args].concat());
+        assert_well(&output);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let same_without = |pipeline: &str| {
+        run(&without(pipeline), &["--fresh", "--output", "plain"]);
+        let (mut kept, plain) = (results(&mill.path("out")), results(&mill.path("plain")));
+        kept.retain(|name, _| !name.starts_with("cache"));
+        assert!(kept == plain);
+        let stats = |folder: &str| -> Vec<serde_json::Value> {
+            let manifest = fs::read(mill.path(folder).join("run.json")).unwrap();
+            let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+            let mut stages = manifest["stages"].as_array().unwrap().clone();
+            for stage in &mut stages {
+                stage["thread_seconds"] = 0.into();
+            }
+            stages
+        };
+        assert_eq!(stats("out"), stats("plain"));
+    };
+    let out = run(&pipeline, &[]);
+    assert!(!out.contains("from the cache"), "{out}");
+    same_without(&pipeline);
+
+    // The stages behind the last are changed, then one between the two, then one ahead of both.
+    for (changed, behind) in [
+        (pipeline.replace("top: 5", "top: 7"), Some("segment")),
+        (pipeline.replace("pos: true", "pos: false"), Some("convert")),
+        (pipeline.replace("min_chars: 30", "min_chars: 50"), None),
+    ] {
+        let out = run(&changed, &[]);
+        match behind {
+            Some(stage) => {
+                assert!(out.contains(&format!("from the cache behind `{stage}`")), "{out}")
+            }
+            None => assert!(!out.contains("from the cache"), "{out}"),
+        }
+        same_without(&changed);
+    }
+    let first = pipeline.replace("min_chars: 30", "min_chars: 50");
+    assert!(run(&first, &[]).contains("from the cache behind `segment`"));
+    // Another input, or a sample of it, is not what was kept.
+    assert!(!run(&first, &["--sample", "100"]).contains("from the cache"));
+    run(&first, &[]);
+    fs::write(mill.path("in/000000.txt"), "改了。".repeat(30)).unwrap();
+    assert!(!run(&first, &[]).contains("from the cache"));
+    same_without(&first);
+    // What is damaged is told; and a run without it takes it away.
+    let cache = mill.path("out/cache/03-segment.zst");
+    let mut bytes = fs::read(&cache).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 0x55;
+    fs::write(&cache, bytes).unwrap();
+    fs::write(mill.path("pipeline.yaml"), &first).unwrap();
+    let output = mill.run(&["run"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("03-segment.zst` can't be read; remove it and run again"), "{error}");
+    run(&without(&first), &[]);
+    assert!(!cache.exists());
+}
+
+#[test]
+fn a_run_that_keeps_documents_is_gone_on_with() {
+    let mill = Mill::new(2000);
+    let pipeline = QUICK.replace("- segment", "- segment: {cache: true}");
+    fs::write(mill.path("pipeline.yaml"), &pipeline).unwrap();
+    let kill = || {
+        let mut child = mill.start(&["run", "--quiet"]);
+        let lines = mill.journal("out").lines().count();
+        wait_until(&mut child, || mill.journal("out").lines().count() > lines + 1);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    kill();
+    kill();
+    assert_well(&mill.run(&["run"]));
+    // It is whole: the run that reads it, killed as well, gives what one without it does.
+    let changed = pipeline.replace("top: 5", "top: 7");
+    fs::write(mill.path("pipeline.yaml"), &changed).unwrap();
+    kill();
+    let output = mill.run(&["run"]);
+    assert_well(&output);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("from the cache behind `segment`"), "{told}");
+    fs::write(mill.path("pipeline.yaml"), changed.replace(": {cache: true}", "")).unwrap();
+    assert_well(&mill.run(&["run", "--output", "plain"]));
+    let mut kept = results(&mill.path("out"));
+    kept.retain(|name, _| !name.starts_with("cache"));
+    assert!(kept == results(&mill.path("plain")));
 }

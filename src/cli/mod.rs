@@ -12,10 +12,12 @@ mod new_stage;
 mod paint;
 mod pipe;
 mod progress;
+mod replay;
 #[cfg(feature = "stages")]
 mod report;
 mod run;
 mod stages;
+mod survey;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -126,6 +128,16 @@ Examples:
 Reads report.fold.gz of each folder. Documents are added up, not compared: a document that is in two
 runs counts twice, and shows among the duplicates.")]
     Report(report::ReportArgs),
+    /// Share among shards the look that stages such as dedup and keywords take at the whole corpus
+    #[command(after_help = "\
+Examples:
+  for k in 1 2 3 4; do hanmill survey news.yaml --shard $k/4; done
+  for k in 1 2 3 4; do hanmill run news.yaml --shard $k/4; done
+  hanmill merge --pipeline news.yaml out/shards/*
+
+Without it, the run of each shard looks at the whole corpus first. Each call is the look of one stage
+at one part. Where several stages look, it says how often to go round.")]
+    Survey(survey::SurveyArgs),
     /// Put the results of all shards together, as one run would give them
     #[command(after_help = "\
 Examples:
@@ -134,6 +146,16 @@ Examples:
 
 The shards may have been run one after the other, or each on a machine of its own.")]
     Merge(merge::MergeArgs),
+    /// Mill the documents of a quarantine again, after what they failed by is mended
+    #[command(after_help = "\
+Examples:
+  hanmill replay out/quarantine.jsonl
+  hanmill replay out/quarantine.jsonl --pipeline news.yaml --set memory=4GiB
+
+Reads only the documents that the quarantine names, and writes their results to a folder of their own,
+`replayed` beside the quarantine; those that fail again are in the quarantine there. Documents are put
+together by `cat out/documents.jsonl out/replayed/documents.jsonl`, pages by `hanmill report`.")]
+    Replay(replay::ReplayArgs),
     /// Write a pipeline.yaml to start from into this folder
     Init,
     /// Add a stage of your own to a checkout of hanmill: writes stages/NAME.rs and wires it
@@ -204,6 +226,9 @@ struct RunArgs {
     /// Mill only this part of the input, such as 3/16, for `hanmill merge` to put together
     #[arg(long, value_name = "K/N", conflicts_with = "sample")]
     shard: Option<Shard>,
+    /// What `hanmill survey` has seen of the corpus, if not in `surveys` of the output folder
+    #[arg(long, value_name = "DIR", requires = "shard")]
+    surveys: Option<PathBuf>,
     /// Print nothing but errors
     #[arg(short, long)]
     quiet: bool,
@@ -254,7 +279,9 @@ pub fn main(registry: Registry) -> ExitCode {
         Some(Command::Detect { paths }) => detect::detect(&paths, &registry),
         #[cfg(feature = "stages")]
         Some(Command::Report(args)) => report::report(&args),
+        Some(Command::Survey(args)) => survey::survey(&args, &registry),
         Some(Command::Merge(args)) => merge::merge(&args, &registry),
+        Some(Command::Replay(args)) => replay::replay(&args, &registry),
         Some(Command::Init) => init::init(&registry),
         Some(Command::NewStage { name }) => new_stage::new_stage(&name, &registry),
         Some(Command::Completions { shell }) => {

@@ -18,20 +18,18 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> Result<(), Failure> {
         Some(shard) if args.pipeline.output.is_none() => pipeline.for_shard(shard),
         _ => pipeline,
     };
-    static CANCEL: AtomicBool = AtomicBool::new(false);
-    // Without a handler the run still works; an interrupt then leaves a folder for the next run to clear.
-    let _ = ctrlc::set_handler(|| {
-        if CANCEL.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    });
+    let pipeline = match &args.surveys {
+        Some(folder) => pipeline.with_surveys_in(folder.clone()),
+        None => pipeline,
+    };
     let display = Display::new(pipeline.input_bytes(), args.quiet);
     let options = RunOptions {
         sample: args.sample,
         progress: Some(&display),
-        cancel: Some(&CANCEL),
+        cancel: Some(interrupted()),
         fresh: args.fresh,
         shard: args.shard,
+        ..RunOptions::default()
     };
     let summary = pipeline.run(&options);
     display.finish();
@@ -40,6 +38,18 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> Result<(), Failure> {
         print(&summary, args.sample)?;
     }
     if summary.counts.quarantined > 0 { Err(Failure::Documents) } else { Ok(()) }
+}
+
+/// Returns what is true once the user has interrupted the program; a second interrupt ends it at once.
+pub(super) fn interrupted() -> &'static AtomicBool {
+    static CANCEL: AtomicBool = AtomicBool::new(false);
+    // Without a handler the run still works; an interrupt then leaves a folder for the next run to clear.
+    let _ = ctrlc::set_handler(|| {
+        if CANCEL.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    &CANCEL
 }
 
 /// Loads the pipeline of the arguments, and says what may have been meant where there is none.
@@ -85,6 +95,10 @@ pub(super) fn print(summary: &Summary, sample: Option<u64>) -> Result<(), Failur
         paint::count(counts.read, "document"),
         paint::size(counts.bytes),
     )?;
+    if let Some(stage) = summary.cached {
+        let told = format!("  from the cache behind `{stage}`");
+        writeln!(out, "{}", styled(DIM, told))?;
+    }
     writeln!(out, "  kept         {}", styled(GREEN, paint::number(counts.kept)))?;
     let style = if counts.dropped > 0 { YELLOW } else { DIM };
     writeln!(out, "  dropped      {}", styled(style, paint::number(counts.dropped)))?;

@@ -52,7 +52,7 @@ fn page(entry: &Entry) -> String {
     page += &format!("reads   {}\nwrites  {}\n", layers(entry.reads), layers(entry.writes));
     page += &options("options", &entry.schema().to_value(), &entry.defaults());
     let keys = schemars::schema_for!(StageKeys).to_value();
-    let defaults = json!({ "on_error": OnError::default() });
+    let defaults = json!({ "on_error": OnError::default(), "cache": false });
     page += &options("options of every stage", &keys, &defaults);
     page += &format!(
         "\n{}\n  stages:\n    - {}\n",

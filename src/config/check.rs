@@ -85,9 +85,11 @@ pub(super) fn stages(
     }
     let cx = BuildContext::new(base);
     let mut stages = Vec::new();
-    for Read { entry, configured, name, options, keys, when, .. } in
+    for Read { entry, configured, name, options, mut keys, when, .. } in
         read.into_iter().filter(|read| read.sound)
     {
+        // Where documents are kept changes nothing in the results.
+        let is_cached = std::mem::take(&mut keys.cache);
         let resolved = with_keys(configured.resolved(), &keys);
         match configured.build(&cx) {
             Ok(built) => stages.push(PipelineStage {
@@ -96,6 +98,7 @@ pub(super) fn stages(
                 resolved,
                 when,
                 on_error: keys.on_error,
+                is_cached,
             }),
             Err(errors) => {
                 problems.extend(

@@ -19,6 +19,10 @@ pub struct StageKeys {
     /// What becomes of a document that the stage fails on.
     #[serde(skip_serializing_if = "OnError::is_default")]
     pub on_error: OnError,
+    /// The documents are kept as they come out of this stage, in `cache` of the output folder. A run
+    /// that changes nothing but stages behind it begins there. Takes about the size of the input.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
 }
 
 /// What becomes of a document that a stage fails on.
@@ -42,7 +46,7 @@ impl OnError {
 
 impl StageKeys {
     /// The keys, which no stage may have as an option.
-    pub const NAMES: [&'static str; 2] = ["when", "on_error"];
+    pub const NAMES: [&'static str; 3] = ["when", "on_error", "cache"];
 
     /// Tells these keys from the options of the stage: first a node of the keys, then one of the options.
     pub(super) fn split(options: &Node) -> (Node, Node) {

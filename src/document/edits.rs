@@ -11,12 +11,12 @@ pub struct Revision {
     pub stage: &'static str,
     /// What it changed.
     pub edits: Edits,
-    replaced: Replaced,
+    pub(super) replaced: Replaced,
 }
 
 /// The old text, as much of it as it takes to tell what was replaced.
 #[derive(Debug, Clone)]
-enum Replaced {
+pub(super) enum Replaced {
     /// The pieces that were replaced, end to end.
     Pieces(String),
     /// All of it.
@@ -83,7 +83,7 @@ impl Revision {
 
 /// Replacements that turn one text into the next, in order, without overlap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Edits(Vec<Edit>);
+pub struct Edits(pub(super) Vec<Edit>);
 
 /// One replacement: the bytes `before` of the old text became the bytes `after` of the new.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 mod edits;
 mod provenance;
+mod stored;
 
 use std::fmt;
 use std::ops::Range;
@@ -16,6 +17,7 @@ use smol_str::SmolStr;
 
 pub use edits::{Edit, Edits, Revision};
 pub use provenance::{Align, Alignment, Boundaries, Provenance};
+pub(crate) use stored::{StoredEncoding, interned};
 
 /// One document on its way through the stages.
 #[derive(Debug, Clone, Default)]

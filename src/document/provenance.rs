@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Document, offset};
 
 /// How the first text of a document lines up with its raw bytes.
@@ -43,14 +45,14 @@ pub trait Align: Send + Sync {
 ///
 /// Kept as runs of characters that are alike, so that a page of GBK takes a run for each stretch
 /// between ASCII characters rather than a pair of offsets for each character.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Boundaries {
     runs: Vec<Run>,
     raw_end: u32,
     text_end: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Run {
     raw: u32,
     text: u32,

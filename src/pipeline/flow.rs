@@ -7,21 +7,22 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::cache::{self, Caches, Entries, Entry, Start};
 use super::journal::{Checkpoint, Earlier, Journal, Stored};
 use super::permits::Permits;
 use super::worker::{Fate, Seen, Worker, failure, guarded};
 use super::{Pipeline, PipelineStage, RunError, RunOptions};
 use crate::corpus::{Corpus, Counts, Failure};
-use crate::document::{Place, SourceRef};
+use crate::document::{Document, Place, SourceRef};
 use crate::sink::{self, DocumentWriter, Encoder, OutputFile, Outputs, Rows};
-use crate::source::{self, Job, Stretch};
+use crate::source::{InputFile, Job, Stretch};
 use crate::stage::{Built, DocumentError};
 
 /// What is known of the documents that are through.
@@ -53,28 +54,35 @@ pub(super) struct Ends {
     pub(super) documents: serde_json::Value,
     pub(super) quarantine: u64,
     pub(super) dropped: u64,
+    pub(super) caches: BTreeMap<PathBuf, u64>,
     pub(super) stored: StoredSeen,
 }
 
 /// Memory that a document takes up however small it is: its id, its place, its line of output.
 const COST_PER_DOCUMENT: u64 = 4 << 10;
 
+/// What a run is made of.
+pub(super) struct Run<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) pool: &'a rayon::ThreadPool,
+    pub(super) outputs: &'a Outputs,
+    pub(super) options: &'a RunOptions<'a>,
+    pub(super) caches: &'a Caches,
+}
+
 /// Takes the documents from `so_far.next` to `until` through the stages.
 ///
 /// # Errors
 /// If results can't be written, a stage breaks the run off, too many documents fail, or the run is
 /// cancelled. What the journal says by then stands.
-#[expect(clippy::too_many_arguments, reason = "a run has that many parts")]
 pub(super) fn run(
-    pipeline: &Pipeline,
-    pool: &rayon::ThreadPool,
-    outputs: &Outputs,
-    options: &RunOptions<'_>,
+    run: &Run<'_>,
     journal: &mut Journal,
     so_far: SoFar,
     ends: Option<Ends>,
     until: Place,
 ) -> Result<SoFar, RunError> {
+    let Run { pipeline, pool, outputs, options, caches } = *run;
     let n_threads = pool.current_num_threads();
     let permits = Permits::new(pipeline.settings().memory.0);
     let start = so_far.next;
@@ -91,7 +99,9 @@ pub(super) fn run(
         unread: Mutex::default(),
         spare_rows: SpareRows::new(n_threads),
         options,
+        caches,
     };
+    let unreadable = OnceLock::new();
     // Holds no more than the permits allow.
     let (sender, receiver) = crossbeam_channel::unbounded();
     let written = std::thread::scope(|threads| {
@@ -104,7 +114,12 @@ pub(super) fn run(
         });
         pool.in_place_scope_fifo(|scope| {
             let stretch = Stretch { from: start, until: (until < Place::END).then_some(until) };
-            let jobs = source::jobs(pipeline.files(), stretch, pipeline.max_document_bytes());
+            let replay = options.replay;
+            let is_wanted =
+                |file: &InputFile| replay.is_none_or(|replay| replay.wants_some_of(file));
+            let jobs = caches
+                .jobs(pipeline, stretch, is_wanted, &unreadable)
+                .filter(|job| replay.is_none_or(|replay| replay.wants(job)));
             let most = options.sample.map(|n| n.saturating_sub(n_before));
             let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
             let most_of_a_leg = leg_bytes(pipeline);
@@ -128,6 +143,9 @@ pub(super) fn run(
         writer.join()
     });
     let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    if let Some(error) = unreadable.into_inner() {
+        return Err(error);
+    }
     match shared.broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
         None => written,
@@ -193,6 +211,7 @@ struct Shared<'a> {
     unread: Mutex<Option<Place>>,
     spare_rows: SpareRows,
     options: &'a RunOptions<'a>,
+    caches: &'a Caches,
 }
 
 /// Workers at rest, and what others have left.
@@ -268,7 +287,7 @@ struct Batch {
     first: Place,
     permit: u64,
     /// Nothing where the run was cancelled ahead of it.
-    milled: Option<(Vec<Milled>, Rows)>,
+    milled: Option<(Vec<Milled>, Rows, Vec<Vec<u8>>)>,
 }
 
 struct Milled {
@@ -295,9 +314,7 @@ impl Shared<'_> {
     fn mill(&self, at: usize, leg: u32, jobs: Vec<Job>, permit: u64, sender: &Sender<Batch>) {
         let first = jobs[0].place;
         // A gap in the order would hold up every batch behind it.
-        let milled = guarded(|| {
-            Ok::<_, DocumentError>(self.may_begin(at).then(|| self.mill_all(leg, jobs)))
-        });
+        let milled = guarded(|| self.may_begin(at).then(|| self.mill_all(leg, jobs)).transpose());
         let milled = milled.unwrap_or_else(|panic| {
             self.break_off(RunError::Panicked(panic));
             None
@@ -365,28 +382,72 @@ impl Shared<'_> {
         Ok(all)
     }
 
-    fn mill_all(&self, leg: u32, jobs: Vec<Job>) -> (Vec<Milled>, Rows) {
+    fn mill_all(&self, leg: u32, jobs: Vec<Job>) -> io::Result<(Vec<Milled>, Rows, Vec<Vec<u8>>)> {
         let mut worker = self.take_worker(leg);
         let mut documents = Vec::with_capacity(jobs.len());
         let mut rows = self.spare_rows.take();
+        let mut entries = Entries::new(self.caches);
         for job in jobs {
             if self.stopped.load(Ordering::Relaxed) {
                 break;
             }
             let (bytes, input_bytes) = (job.bytes, job.input_bytes);
-            let outcome =
-                self.outcome(&mut worker, job, &mut rows).unwrap_or_else(Outcome::Quarantined);
+            let outcome = self.outcome(&mut worker, job, &mut rows, &mut entries);
+            let outcome = outcome.unwrap_or_else(Outcome::Quarantined);
             documents.push(Milled { bytes, input_bytes, outcome });
         }
         lock(&self.resting).workers.push((leg, worker));
-        (documents, rows)
+        Ok((documents, rows, entries.into_frames()?))
+    }
+
+    /// Carries `doc` through the stages that it has not been through, past those whose documents are
+    /// kept.
+    fn carry(
+        &self,
+        worker: &mut Worker,
+        doc: &mut Document,
+        entry: &mut Entry<'_>,
+    ) -> Result<Fate, Failure> {
+        let stages = self.pipeline.stages();
+        let mut first = self.caches.first_stage();
+        for &at in &self.caches.write {
+            match worker.carry_part(stages, first..at + 1, doc)? {
+                Fate::Kept => entry.kept(doc),
+                other => return Ok(other),
+            }
+            first = at + 1;
+        }
+        worker.carry_part(stages, first..stages.len(), doc)
     }
 
     /// Mills one document, and appends it to `rows` if it is kept.
-    fn outcome(&self, worker: &mut Worker, job: Job, rows: &mut Rows) -> Result<Outcome, Failure> {
+    fn outcome(
+        &self,
+        worker: &mut Worker,
+        job: Job,
+        rows: &mut Rows,
+        entries: &mut Entries,
+    ) -> Result<Outcome, Failure> {
         let stages = self.pipeline.stages();
-        let mut doc = Worker::load(job)?;
-        match worker.carry(stages, &mut doc)? {
+        let mut entry = entries.entry(&job);
+        let carried = cache::load(stages, job).and_then(|start| match start {
+            Start::Document(mut doc) => {
+                let fate = self.carry(worker, &mut doc, &mut entry)?;
+                Ok((doc, fate))
+            }
+            Start::Over { id, source, fate } => {
+                let mut doc = Box::new(Document::from_bytes(id, Vec::new()));
+                doc.source = source;
+                Ok((doc, fate))
+            }
+        });
+        match &carried {
+            Ok((doc, Fate::Dropped { stage, reason })) => entry.dropped(&doc.id, stage, reason),
+            Err(failure) => entry.failed(failure),
+            _ => {}
+        }
+        let (doc, fate) = carried?;
+        match fate {
             Fate::Dropped { stage, reason } => {
                 Ok(Outcome::Dropped { id: doc.id, source: doc.source, stage, reason })
             }
@@ -451,8 +512,8 @@ impl<'a> Writer<'a> {
         so_far: SoFar,
         ends: Option<Ends>,
     ) -> Result<Self, RunError> {
-        let results =
-            Results::open(shared.pipeline, outputs, ends.as_ref()).map_err(at(outputs))?;
+        let results = Results::open(shared.pipeline, shared.caches, outputs, ends.as_ref())
+            .map_err(at(outputs))?;
         let n_told = so_far.failures.len();
         let stored = ends.map(|ends| ends.stored).unwrap_or_default();
         Ok(Self {
@@ -485,8 +546,8 @@ impl<'a> Writer<'a> {
                 if result.is_ok() && end.is_none() {
                     match milled {
                         None => end = Some(first),
-                        Some((documents, mut rows)) => {
-                            result = self.take(leg, first, documents, &mut rows);
+                        Some((documents, mut rows, entries)) => {
+                            result = self.take(leg, first, documents, &mut rows, &entries);
                             self.shared.spare_rows.give(rows);
                         }
                     }
@@ -528,6 +589,7 @@ impl<'a> Writer<'a> {
         first: Place,
         documents: Vec<Milled>,
         rows: &mut Rows,
+        entries: &[Vec<u8>],
     ) -> Result<(), RunError> {
         if leg > self.leg {
             let interval = self.shared.pipeline.settings().checkpoint_interval();
@@ -540,6 +602,9 @@ impl<'a> Writer<'a> {
             self.leg = leg;
         }
         self.results.documents.write(rows).map_err(at(self.outputs))?;
+        for (cache, entries) in self.results.caches.iter_mut().zip(entries) {
+            cache.write_all(entries).map_err(at(self.outputs))?;
+        }
         for milled in documents {
             let input_bytes = milled.input_bytes;
             // Only here is it known that no document ahead of it ends the run as well.
@@ -581,6 +646,7 @@ impl<'a> Writer<'a> {
         let is_whole = self.stored.added_bytes > self.stored.whole_bytes.max(FEW_ADDED_BYTES);
         let at = at(self.outputs);
         let (documents, quarantine, dropped) = self.results.sync().map_err(&at)?;
+        let caches = self.results.sync_caches().map_err(&at)?;
         let mut old = Vec::new();
         let files;
         if is_whole {
@@ -604,6 +670,7 @@ impl<'a> Writer<'a> {
             documents,
             quarantine,
             dropped,
+            caches,
             seen: files.0,
             is_whole,
         };
@@ -650,13 +717,24 @@ struct Results<'a> {
     documents: DocumentWriter<'a>,
     quarantine: OutputFile<'a>,
     dropped: OutputFile<'a>,
+    /// In the order of [`Caches::write`].
+    caches: Vec<OutputFile<'a>>,
 }
 
 impl<'a> Results<'a> {
-    fn open(pipeline: &Pipeline, outputs: &'a Outputs, ends: Option<&Ends>) -> io::Result<Self> {
-        let open = |name, bytes: Option<u64>| match bytes {
-            Some(bytes) => outputs.append(Path::new(name), bytes),
-            None => outputs.create(Path::new(name)),
+    fn open(
+        pipeline: &Pipeline,
+        caches: &Caches,
+        outputs: &'a Outputs,
+        ends: Option<&Ends>,
+    ) -> io::Result<Self> {
+        let open = |name: &Path, bytes: Option<u64>| match bytes {
+            Some(bytes) => outputs.append(name, bytes),
+            None => outputs.create(name),
+        };
+        let open_cache = |name: PathBuf| match ends {
+            Some(ends) => open(&name, Some(ends.caches.get(&name).copied().unwrap_or(0))),
+            None => open(&name, None),
         };
         let settings = &pipeline.settings().output;
         let documents = match ends {
@@ -665,8 +743,13 @@ impl<'a> Results<'a> {
         };
         Ok(Self {
             documents,
-            quarantine: open("quarantine.jsonl", ends.map(|ends| ends.quarantine))?,
-            dropped: open("dropped.jsonl", ends.map(|ends| ends.dropped))?,
+            quarantine: open(Path::new("quarantine.jsonl"), ends.map(|ends| ends.quarantine))?,
+            dropped: open(Path::new("dropped.jsonl"), ends.map(|ends| ends.dropped))?,
+            caches: caches
+                .written(pipeline)
+                .into_iter()
+                .map(open_cache)
+                .collect::<io::Result<_>>()?,
         })
     }
 
@@ -704,9 +787,16 @@ impl<'a> Results<'a> {
         Ok((self.documents.checkpoint()?, self.quarantine.sync()?, self.dropped.sync()?))
     }
 
+    /// Makes sure of the caches; returns the bytes of each.
+    fn sync_caches(&mut self) -> io::Result<BTreeMap<PathBuf, u64>> {
+        let sync = |cache: &mut OutputFile<'_>| Ok((cache.name().to_owned(), cache.sync()?));
+        self.caches.iter_mut().map(sync).collect()
+    }
+
     fn finish(self) -> io::Result<()> {
         self.documents.finish()?;
         self.quarantine.finish()?;
-        self.dropped.finish()
+        self.dropped.finish()?;
+        self.caches.into_iter().try_for_each(OutputFile::finish)
     }
 }

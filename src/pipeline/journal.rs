@@ -5,6 +5,7 @@
 //! a line that was cut short by a crash nothing is believed. Plain files and appends are all it needs,
 //! so that it works on network file systems too.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -101,6 +102,9 @@ pub(super) struct Checkpoint {
     /// Bytes of the other results.
     pub(super) quarantine: u64,
     pub(super) dropped: u64,
+    /// Bytes of each cache that is written, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) caches: BTreeMap<PathBuf, u64>,
     /// What the corpus stages know of the documents since the checkpoint before, or of all if
     /// `is_whole`.
     pub(super) seen: Vec<Stored>,
@@ -288,6 +292,7 @@ mod tests {
             documents: Value::Null,
             quarantine: 0,
             dropped: 0,
+            caches: BTreeMap::new(),
             seen,
             is_whole,
         }

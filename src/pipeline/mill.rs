@@ -292,7 +292,8 @@ impl Mill {
             .map_err(at_output)?;
         let results = outputs.finished().into_keys().collect();
         outputs.commit().map_err(at_output)?;
-        Ok(Summary { counts: seen.counts, wall, output: folder.to_owned(), results })
+        let output = folder.to_owned();
+        Ok(Summary { counts: seen.counts, wall, output, results, cached: None })
     }
 }
 

@@ -4,11 +4,13 @@
 //! through every stage, and an ordered writer gives the permit back. There is no queue between
 //! stages, and no more documents are in memory than the permits allow.
 
+mod cache;
 mod flow;
 mod journal;
 mod manifest;
 mod mill;
 mod permits;
+mod replay;
 mod resume;
 mod shard;
 mod survey;
@@ -32,11 +34,14 @@ use crate::sink::Outputs;
 use crate::source::InputFile;
 use crate::stage::{Built, DocumentError, FinishError};
 
+use cache::Caches;
 use flow::SoFar;
 use journal::{Begun, Commit, Journal};
 pub use mill::{MergeError, Mill, Milled};
+pub use replay::{Replay, ReplayError};
 use resume::{Found, Unfinished};
 pub use shard::{Shard, ShardsError};
+pub use survey::{Surveyed, SurveysError};
 use worker::Seen;
 pub(crate) use worker::chain as error_chain;
 pub use worker::{StageStats, Worker};
@@ -50,6 +55,8 @@ pub struct Pipeline {
     /// The files with standard input copied to one, once a run has done so.
     spooled: OnceLock<Vec<InputFile>>,
     output: PathBuf,
+    /// Where shards tell each other what stages have seen of the corpus.
+    surveys: PathBuf,
     path: PathBuf,
     /// Files that the options name.
     resources: Vec<PathBuf>,
@@ -73,6 +80,8 @@ pub struct PipelineStage {
     pub when: Option<Expression>,
     /// What becomes of a document that it fails on.
     pub on_error: OnError,
+    /// Whether the documents are kept as they come out of it, for the next run to begin there.
+    pub is_cached: bool,
 }
 
 impl Pipeline {
@@ -85,7 +94,9 @@ impl Pipeline {
         path: PathBuf,
         resources: Vec<PathBuf>,
     ) -> Self {
-        Self { settings, stages, files, spooled: OnceLock::new(), output, path, resources }
+        let surveys = output.join("surveys");
+        let spooled = OnceLock::new();
+        Self { settings, stages, files, spooled, output, surveys, path, resources }
     }
 
     /// Returns the same pipeline with an output folder of its own for a shard: `shards/03-of-16` in
@@ -96,6 +107,19 @@ impl Pipeline {
         let name = format!("{:0width$}-of-{}", shard.number(), shard.of());
         self.output.extend(["shards", &name]);
         self
+    }
+
+    /// Returns the same pipeline, whose shards tell each other in `folder` what stages have seen of
+    /// the corpus, where they otherwise do so in `surveys` of its output folder.
+    #[must_use]
+    pub fn with_surveys_in(mut self, folder: PathBuf) -> Self {
+        self.surveys = folder;
+        self
+    }
+
+    /// Returns where shards tell each other what stages have seen of the corpus.
+    pub fn surveys(&self) -> &Path {
+        &self.surveys
     }
 
     /// Returns the stages in order.
@@ -150,7 +174,9 @@ impl Pipeline {
         };
         // The copy that a document is taken back to: bytes, text, tokens and what was replaced.
         let copies = self.stages.iter().any(|stage| stage.on_error == OnError::Skip);
-        cost + if copies { 12 } else { 0 }
+        // The records of a document, and their frame.
+        let stored = self.stages.iter().filter(|stage| stage.is_cached).count() as u64;
+        cost + if copies { 12 } else { 0 } + 8 * stored
     }
 
     /// Returns the whole pipeline with every option, as the manifest holds it.
@@ -199,7 +225,7 @@ impl Pipeline {
     }
 
     /// Returns the BLAKE3 hash, in hex, of the names, sizes and times of the input files.
-    fn inputs_hash(&self) -> String {
+    fn inputs_hash(&self, options: &RunOptions<'_>) -> String {
         let mut hasher = blake3::Hasher::new();
         for file in self.files() {
             let found = file.location.path().and_then(|path| std::fs::metadata(path).ok());
@@ -217,6 +243,7 @@ impl Pipeline {
                 }
             }
         }
+        hasher.update(options.replay.map_or("", Replay::hash).as_bytes());
         hasher.finalize().to_hex().to_string()
     }
 
@@ -225,7 +252,7 @@ impl Pipeline {
             hanmill: program(),
             pipeline: self.hash(),
             dictionaries: self.dictionaries_hash()?,
-            inputs: self.inputs_hash(),
+            inputs: self.inputs_hash(options),
             sample: options.sample,
             shard: options.shard.map(|shard| shard.to_string()),
             ..Begun::new()
@@ -247,10 +274,7 @@ impl Pipeline {
         let outputs = Outputs::reopen(&self.output).map_err(at_output)?;
         self.spool(&outputs.spool_folder()).map_err(|source| RunError::Input { source })?;
         let begun = self.begun(options).map_err(RunError::Dictionary)?;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.settings.threads.count())
-            .thread_name(|at| format!("mill-{at}"))
-            .build()?;
+        let pool = self.pool()?;
         let (start, until) = self.range(options);
         let resumed = match resume::find(self, &outputs, &begun, options)? {
             Found::Nothing => None,
@@ -258,7 +282,8 @@ impl Pipeline {
                 outputs.clear().map_err(at_output)?;
                 let results = manifest::results(&self.output);
                 let wall = started.elapsed();
-                return Ok(Summary { counts, wall, output: self.output.clone(), results });
+                let output = self.output.clone();
+                return Ok(Summary { counts, wall, output, results, cached: None });
             }
             Found::Unfinished(unfinished) => Some(*unfinished),
         };
@@ -276,14 +301,35 @@ impl Pipeline {
                 (journal, SoFar::new(&self.stages, start), None, Vec::new())
             }
         };
-        survey::run(self, &pool, options, &outputs, &mut journal, &surveys)?;
-        let so_far = flow::run(self, &pool, &outputs, options, &mut journal, so_far, ends, until)?;
+        // A replay is of a few documents, and finds them in the input.
+        let caches = match options.replay {
+            Some(_) => Caches::default(),
+            None => Caches::find(self, &begun),
+        };
+        let run =
+            flow::Run { pipeline: self, pool: &pool, outputs: &outputs, options, caches: &caches };
+        let surveyed = survey::run(&run, &begun, &mut journal, &surveys)?;
+        let mut so_far = flow::run(&run, &mut journal, so_far, ends, until)?;
+        if let Some(cache) = &caches.read {
+            so_far.seen.stats[..=cache.at].clone_from_slice(&cache.stats);
+        }
+        caches.finish(self, &outputs, &so_far.seen.stats, &surveyed).map_err(at_output)?;
         if options.shard.is_some() {
-            shard::write(self, &outputs, &begun, &so_far)?;
+            shard::write(self, &outputs, &begun, &so_far, &surveyed)?;
         }
         let SoFar { counts, failures, seen, .. } = so_far;
+        let cached = caches.read.as_ref().map(|cache| self.stages[cache.at].name);
         let journal = (is_resumed || journal.has_checkpoint()).then_some(&mut journal);
-        self.conclude(outputs, &counts, &failures, seen, options, journal, started)
+        let summary =
+            self.conclude(outputs, &counts, &failures, seen, options, journal, started)?;
+        Ok(Summary { cached, ..summary })
+    }
+
+    fn pool(&self) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.settings.threads.count())
+            .thread_name(|at| format!("mill-{at}"))
+            .build()
     }
 
     /// Lets the corpus stages finish, and moves all results into place.
@@ -323,7 +369,8 @@ impl Pipeline {
                 .map_err(at_output)?;
         }
         outputs.commit().map_err(at_output)?;
-        Ok(Summary { counts: counts.clone(), wall, output: self.output.clone(), results })
+        let output = self.output.clone();
+        Ok(Summary { counts: counts.clone(), wall, output, results, cached: None })
     }
 
     /// Lets the corpus stages write what they have made of all documents.
@@ -363,7 +410,7 @@ impl Pipeline {
 const MAX_DOCUMENT_BYTES: u64 = 1 << 30;
 
 /// How a run is watched and bounded.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 pub struct RunOptions<'a> {
     /// Reads only so many documents, the first of the input.
     pub sample: Option<u64>,
@@ -376,6 +423,9 @@ pub struct RunOptions<'a> {
     pub fresh: bool,
     /// Mills only a part of the input, for [`merge`](Pipeline::merge) to put together with the others.
     pub shard: Option<Shard>,
+    /// Mills only these documents. A stage that looks at the corpus first looks at all of it, as in the
+    /// run in which they failed.
+    pub replay: Option<&'a Replay>,
 }
 
 impl RunOptions<'_> {
@@ -409,6 +459,8 @@ pub struct Summary {
     pub output: PathBuf,
     /// Names of the results in that folder, in their order.
     pub results: Vec<PathBuf>,
+    /// The stage up to which documents were taken from the cache of an earlier run.
+    pub cached: Option<&'static str>,
 }
 
 /// Why a run ended without results.
@@ -490,6 +542,17 @@ pub enum RunError {
     /// Shards can't be put together.
     #[error(transparent)]
     Merge(#[from] ShardsError),
+    /// The documents that an earlier run has kept can't be read.
+    #[error("the cache `{}` can't be read; remove it and run again", path.display())]
+    Cache {
+        /// The cache.
+        path: PathBuf,
+        /// Why.
+        source: FinishError,
+    },
+    /// What other shards have seen of the corpus can't be used.
+    #[error(transparent)]
+    Surveys(#[from] SurveysError),
     /// A file that an option names could not be read.
     #[error("a file that the pipeline names can't be read")]
     Dictionary(#[source] io::Error),

@@ -66,6 +66,7 @@ pub(super) fn find(
         documents: last.documents.clone(),
         quarantine: last.quarantine,
         dropped: last.dropped,
+        caches: last.caches.clone(),
         stored: StoredSeen::found(outputs, &earlier),
     };
     let journal = Journal::resume(staging, &earlier, sound)

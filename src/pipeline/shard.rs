@@ -11,9 +11,11 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use super::flow::SoFar;
 use super::journal::Begun;
+use super::survey;
 use super::worker::{Seen, StageStats};
 use super::{Pipeline, RunError, RunOptions, Summary};
 use crate::corpus::{Corpus, Counts, Failure};
@@ -34,6 +36,8 @@ struct Ran {
     stats: Vec<StageStats>,
     /// Stages, and the files of what they know.
     seen: Vec<(usize, PathBuf)>,
+    /// Stages, and the files of what they have seen of the corpus ahead of the run; in the first shard.
+    surveys: Vec<(usize, PathBuf)>,
 }
 
 /// Writes down what the run of a shard knows.
@@ -42,6 +46,7 @@ pub(super) fn write(
     outputs: &Outputs,
     begun: &Begun,
     so_far: &SoFar,
+    surveyed: &[(usize, ByteBuf)],
 ) -> Result<(), RunError> {
     let at_output = |source| RunError::Output { folder: outputs.folder().to_owned(), source };
     let put = |name: &Path, bytes: &[u8]| -> io::Result<()> {
@@ -49,16 +54,21 @@ pub(super) fn write(
         file.write_all(bytes)?;
         file.finish()
     };
+    let put_packed = |at: usize, kind: &str, packed: &[u8]| -> io::Result<(usize, PathBuf)> {
+        let name = format!("{kind}/{at}-{}.zst", pipeline.stages()[at].name);
+        let name = PathBuf::from(name);
+        put(&name, &zstd::encode_all(packed, 3)?)?;
+        Ok((at, name))
+    };
+    let surveys = surveyed.iter().map(|(at, packed)| put_packed(*at, "surveys", packed));
+    let surveys = surveys.collect::<io::Result<_>>().map_err(at_output)?;
     let mut seen = Vec::new();
     for (at, (stage, partial)) in pipeline.stages().iter().zip(&so_far.seen.partials).enumerate() {
         if let (Built::Corpus(built), Some(partial)) = (&stage.built, partial) {
             let packed = built
                 .store(&**partial)
                 .map_err(|source| RunError::Store { stage: stage.name, source })?;
-            let name = PathBuf::from(format!("seen/{at}-{}.zst", stage.name));
-            let packed = zstd::encode_all(&packed[..], 3).map_err(at_output)?;
-            put(&name, &packed).map_err(at_output)?;
-            seen.push((at, name));
+            seen.push(put_packed(at, "seen", &packed).map_err(at_output)?);
         }
     }
     let ran = Ran {
@@ -67,6 +77,7 @@ pub(super) fn write(
         failures: so_far.failures.clone(),
         stats: so_far.seen.stats.clone(),
         seen,
+        surveys,
     };
     let json = serde_json::to_vec_pretty(&ran).map_err(|error| at_output(error.into()))?;
     put(Path::new(SHARD), &json).map_err(at_output)
@@ -127,6 +138,16 @@ impl Pipeline {
                 file.finish()
             };
             copy().map_err(at_output)?;
+        }
+        for (folder, ran) in &shards {
+            let look = |stage: usize| -> Result<Option<Vec<u8>>, FinishError> {
+                let Some((_, name)) = ran.surveys.iter().find(|(at, _)| *at == stage) else {
+                    return Ok(None);
+                };
+                Ok(Some(zstd::decode_all(File::open(folder.join(name))?)?))
+            };
+            survey::restore(self, look)
+                .map_err(|source| ShardsError::NoShard { folder: folder.clone(), source })?;
         }
         let mut counts = Counts::default();
         let mut failures = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 use std::time::{Duration, Instant};
@@ -147,11 +148,13 @@ impl Worker {
     /// Loads the document of a job.
     pub(super) fn load(job: Job) -> Result<Document, Failure> {
         let source = job.source.clone();
+        let rest_of_file = job.ends_file();
         guarded(|| job.load()).map_err(|error| Failure {
             id: source.to_string(),
             source,
             stage: "source".into(),
             error,
+            rest_of_file,
             encoding: None,
         })
     }
@@ -162,8 +165,19 @@ impl Worker {
         stages: &[PipelineStage],
         doc: &mut Document,
     ) -> Result<Fate, Failure> {
+        self.carry_part(stages, 0..stages.len(), doc)
+    }
+
+    /// Carries `doc` through those of `stages` that stand at the places `part`.
+    pub(super) fn carry_part(
+        &mut self,
+        stages: &[PipelineStage],
+        part: Range<usize>,
+        doc: &mut Document,
+    ) -> Result<Fate, Failure> {
         let mut clock = Instant::now();
-        for (at, stage) in stages.iter().enumerate() {
+        for at in part {
+            let stage = &stages[at];
             match self.step_since(&mut clock, at, stage, doc) {
                 Ok(Verdict::Keep) => {}
                 Ok(Verdict::Drop(reason)) => {
@@ -298,6 +312,7 @@ pub(super) fn failure(doc: &Document, stage: &str, error: String) -> Failure {
         source: doc.source.clone(),
         stage: stage.to_owned(),
         error,
+        rest_of_file: false,
         encoding: doc.encoding.clone().map(Box::new),
     }
 }

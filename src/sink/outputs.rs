@@ -150,6 +150,25 @@ impl Outputs {
         Ok(self.file(file, name, bytes))
     }
 
+    /// Takes the result `name` of the run before over into this one.
+    ///
+    /// # Errors
+    /// If it isn't there, or can't be copied.
+    pub fn leave(&self, name: &Path) -> io::Result<()> {
+        let (from, to) = (self.folder.join(name), self.unfinished(name)?);
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        // One of a run that was broken off may lie there.
+        let _ = fs::remove_file(&to);
+        // Some file systems have no links.
+        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop))?;
+        let bytes = fs::metadata(&to)?.len();
+        self.begun.lock().expect("no writer panics").insert(name.to_owned());
+        self.finished.lock().expect("no writer panics").insert(name.to_owned(), bytes);
+        Ok(())
+    }
+
     /// Returns the path of a file that is no result, but goes into one; removed with the run.
     ///
     /// # Errors
@@ -313,6 +332,11 @@ pub struct OutputFile<'a> {
 }
 
 impl OutputFile<'_> {
+    /// Returns the name of the result.
+    pub fn name(&self) -> &Path {
+        &self.name
+    }
+
     /// Returns the bytes written so far.
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -65,6 +65,8 @@ enum Content {
     Record(Box<warc::Record>),
     #[cfg(feature = "parquet")]
     Loaded(Box<Document>),
+    /// What a run has stored of it, which no reader understands.
+    Stored(Vec<u8>),
     Failed(DocumentError),
 }
 
@@ -73,9 +75,33 @@ impl Job {
         Self { bytes: 0, input_bytes: 0, place, source, content: Content::Failed(error) }
     }
 
+    /// Makes a job of what a run has stored of a document, for the run to make sense of.
+    pub(crate) fn stored(
+        place: Place,
+        source: SourceRef,
+        bytes: u64,
+        input_bytes: u64,
+        stored: Vec<u8>,
+    ) -> Self {
+        Self { bytes, input_bytes, place, source, content: Content::Stored(stored) }
+    }
+
+    /// Returns what a run has stored of the document, or else the job.
+    pub(crate) fn into_stored(self) -> Result<Vec<u8>, Self> {
+        match self.content {
+            Content::Stored(stored) => Ok(stored),
+            _ => Err(self),
+        }
+    }
+
     /// Tells whether the document may have an id of its own, which is not that of its source.
     pub fn may_have_id(&self) -> bool {
         !matches!(self.content, Content::File { .. } | Content::Part { .. } | Content::Bytes(_))
+    }
+
+    /// Tells whether the reader could not read on behind it, so that the rest of its file is missing.
+    pub fn ends_file(&self) -> bool {
+        matches!(&self.content, Content::Failed(error) if error.ends_file())
     }
 
     /// Loads the document.
@@ -96,6 +122,7 @@ impl Job {
             Content::Record(record) => record.load(source),
             #[cfg(feature = "parquet")]
             Content::Loaded(doc) => Ok(*doc),
+            Content::Stored(_) => Err(DocumentError::new("it lies in a cache")),
             Content::Failed(error) => Err(error),
         }?;
         doc.place = self.place;
@@ -128,11 +155,22 @@ pub fn jobs(
     stretch: Stretch,
     max_bytes: u64,
 ) -> impl Iterator<Item = Job> + '_ {
+    jobs_where(files, stretch, max_bytes, |_| true)
+}
+
+/// Iterates over documents as [`jobs`] does, but opens only files for which `is_wanted` is true.
+pub fn jobs_where<'a>(
+    files: &'a [InputFile],
+    stretch: Stretch,
+    max_bytes: u64,
+    is_wanted: impl Fn(&InputFile) -> bool + 'a,
+) -> impl Iterator<Item = Job> + 'a {
     let Stretch { from, until } = stretch;
     (0..)
         .zip(files)
         .skip(from.file as usize)
         .take_while(move |(at, _)| until.is_none_or(|until| *at <= until.file))
+        .filter(move |(_, file)| is_wanted(file))
         .flat_map(move |(at, file)| {
             let from = if at == from.file { from.offset } else { 0 };
             reader(file, at, from, max_bytes)
@@ -236,11 +274,11 @@ fn too_large(bytes: Option<u64>, max_bytes: u64) -> DocumentError {
 }
 
 fn cannot_read_on(error: std::io::Error) -> DocumentError {
-    DocumentError::new("the file can't be read on from here").caused_by(error)
+    DocumentError::new("the file can't be read on from here").caused_by(error).ending_the_file()
 }
 
 fn cannot_read(error: std::io::Error) -> DocumentError {
-    DocumentError::new("the file can't be read").caused_by(error)
+    DocumentError::new("the file can't be read").caused_by(error).ending_the_file()
 }
 
 fn mebibytes(bytes: u64) -> String {

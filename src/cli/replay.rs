@@ -1,0 +1,92 @@
+//! `hanmill replay`: mills the documents of a quarantine again.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::paint::{self, YELLOW, styled};
+use super::progress::Display;
+use super::{Failure, PipelineArgs, run};
+use crate::config::Memory;
+use crate::pipeline::{Replay, RunOptions};
+use crate::registry::Registry;
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The quarantine.jsonl of a run
+    #[arg(value_name = "QUARANTINE")]
+    quarantine: PathBuf,
+    /// The pipeline file
+    #[arg(short, long, default_value = "pipeline.yaml", value_name = "FILE")]
+    pipeline: PathBuf,
+    /// The inputs of the run, if not the pipeline's; may be repeated
+    #[arg(short, long, value_name = "PATH")]
+    input: Vec<String>,
+    /// Write results to this folder instead of `replayed` beside the quarantine
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Work on so many documents at once; by default one a core
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Memory for documents in work, such as 256MiB
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Memory>,
+    /// Set one value of the pipeline, such as stages.keywords.top=30; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Start over, whatever a replay that was broken off has left
+    #[arg(long)]
+    fresh: bool,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> Result<(), Failure> {
+    let usage = |error: &dyn std::error::Error| Failure::Usage(crate::pipeline::error_chain(error));
+    let replay = Replay::read(&args.quarantine).map_err(|error| usage(&error))?;
+    let beside = args.quarantine.parent().unwrap_or(Path::new("")).join("replayed");
+    let pipeline = PipelineArgs {
+        file: args.pipeline.clone(),
+        input: args.input.clone(),
+        output: Some(args.output.clone().unwrap_or(beside)),
+        threads: args.threads,
+        memory: args.memory,
+        set: args.set.clone(),
+    };
+    let pipeline = run::load(&pipeline, registry)?;
+    let wanted = pipeline.files().iter().filter(|file| replay.wants_some_of(file));
+    let (n_files, bytes) = wanted.fold((0, 0), |(n, bytes), file| (n + 1, bytes + file.bytes));
+    if n_files == 0 {
+        let message = format!(
+            "no file that `{}` names is among the inputs of the pipeline; say which by `--pipeline` or \
+             `--input`",
+            args.quarantine.display()
+        );
+        return Err(Failure::Usage(message));
+    }
+    let display = Display::new(bytes, args.quiet);
+    let options = RunOptions {
+        progress: Some(&display),
+        cancel: Some(run::interrupted()),
+        fresh: args.fresh,
+        replay: Some(&replay),
+        ..RunOptions::default()
+    };
+    let summary = pipeline.run(&options);
+    display.finish();
+    let summary = summary?;
+    if !args.quiet {
+        run::print(&summary, None)?;
+    }
+    let gone = replay.listed().saturating_sub(summary.counts.read);
+    if gone > 0 {
+        let message = format!(
+            "{} of the quarantine are not in the input any more",
+            paint::count(gone, "document")
+        );
+        writeln!(anstream::stderr(), "{}", styled(YELLOW, message))?;
+    }
+    if summary.counts.quarantined > 0 { Err(Failure::Documents) } else { Ok(()) }
+}
