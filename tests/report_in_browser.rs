@@ -72,7 +72,8 @@ fn asks_no_network() {
 fn draws_the_cloud_and_the_charts_as_text_and_vectors() {
     let Some(page) = Page::open("") else { return };
     page.run("document.getElementById('cloud').scrollIntoView()");
-    page.until("document.querySelectorAll('#cloud span').length > 0");
+    // Words come one by one.
+    page.until(&format!("document.querySelectorAll('#cloud span').length >= {}", KEYWORDS.len()));
     let cloud = page.text("document.getElementById('cloud').textContent");
     for word in KEYWORDS {
         assert!(cloud.contains(word), "{word} is in the cloud: {cloud}");
