@@ -6,6 +6,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::yaml::Span;
 
+/// Mistakes after which no others are looked for: more than anyone mends at once.
+pub(super) const MAX_PROBLEMS: usize = 50;
+
 /// A mistake, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
