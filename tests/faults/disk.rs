@@ -163,7 +163,7 @@ fn a_full_disk_is_told_through_parquet_and_compression() {
 
 #[test]
 fn a_disk_too_full_for_standard_input_leaves_nothing_half_written() {
-    let mill = corpus("[segment]");
+    let mill = corpus("[decode, segment]");
     let Some(disk) = Disk::mount(&mill.path("out"), 64 << 10) else { return };
     let input = fs::File::open(mill.path("in/a.jsonl")).unwrap();
     let program = env!("CARGO_BIN_EXE_hanmill");
@@ -227,7 +227,7 @@ fn what_can_not_be_printed_is_told_and_a_closed_pipe_is_no_fault() {
     let mut child = pipe(Stdio::piped());
     let mut line = String::new();
     BufReader::with_capacity(64, child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "他們 討論 數據庫 系統 。\n");
+    assert_eq!(line, "他們 討論 數據 庫系統 。\n");
     let closed = finish(child);
     assert_eq!((closed.code, closed.stderr.as_str()), (Some(0), ""));
 

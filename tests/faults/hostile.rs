@@ -6,8 +6,8 @@ use std::process::Command;
 
 use super::{Mill, Ran, random, random_bytes};
 
-const ALL_STAGES: &str =
-    "[decode, html, normalize, filter, dedup, repair, convert, segment, keywords, report]";
+const ALL_STAGES: &str = "[decode, html, {normalize: {unicode: nfkc, controls: remove}}, \
+     {filter: {min_chars: 1}}, dedup, repair, convert, segment, keywords, report]";
 
 /// Memory beyond which a run of `memory: 16MiB` is not bounded; the program and its dictionaries take
 /// up a good part of it.
@@ -313,7 +313,7 @@ fn nothing_at_all_on_standard_input_hurts_no_command() {
             "pipe",
             "decode",
             "html",
-            "normalize",
+            "normalize: {unicode: nfkc}",
             "repair",
             "convert",
             "segment",

@@ -90,7 +90,7 @@ impl Mill {
     fn assert_whole(&self) {
         let run: Value =
             serde_json::from_slice(&fs::read(self.path("out/run.json")).unwrap()).unwrap();
-        let count = |name: &str| run["documents"][name].as_u64().unwrap();
+        let count = |name: &str| run["counts"][name].as_u64().unwrap();
         assert_eq!(count("read"), count("kept") + count("dropped") + count("quarantined"));
         assert_eq!(count("quarantined") as usize, self.lines("quarantine.jsonl").len());
         assert!(!self.path("out/.hanmill-unfinished").exists());
