@@ -179,10 +179,13 @@ const KEYS: [&str; 7] =
 
 /// Returns the key that is `stages` but for a slip, where there are no `stages`.
 fn mistyped_stages(root: &Node) -> Option<&Key> {
-    let unknown =
+    if root.entry("stages").is_some() {
+        return None;
+    }
+    let mut unknown =
         root.entries().iter().map(|(key, _)| key).filter(|key| !KEYS.contains(&&*key.name));
     let is_slip = |key: &&Key| diagnostic::nearest(&key.name, &KEYS) == Some("stages");
-    unknown.filter(|_| root.entry("stages").is_none()).find(is_slip)
+    unknown.find(is_slip)
 }
 
 struct Checker<'a> {

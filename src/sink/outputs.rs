@@ -269,6 +269,8 @@ impl Drop for Outputs {
             let _ = self.clear();
             let _ = fs::remove_dir_all(self.staging.join(SPOOL));
         }
+        // Goes if nothing is in it.
+        let _ = fs::remove_dir(self.staging.join(SPOOL));
         let is_empty = fs::read_dir(&self.staging).is_ok_and(|mut left| {
             left.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK))
         });

@@ -107,8 +107,8 @@ fn fill_and_go_on(stages: &str, more: &[&str]) {
         documents / 2,
         documents * 9 / 10,
         documents + (all - documents) / 2,
-        all - (16 << 10),
-        all - 1,
+        all - (64 << 10),
+        all - (32 << 10),
     ];
     let mut gone_on = 0;
     for size in sizes {
