@@ -120,14 +120,35 @@ fn a_line_of_300_megabytes_is_refused_and_the_next_one_read() {
     a_long_line(288);
 }
 
-/// `cargo test --release --test faults -- --ignored --nocapture four_gigabytes`
+#[test]
+fn a_line_too_long_for_a_pipe_is_refused_and_the_next_one_printed() {
+    let mill = Mill::new("");
+    // Written in no time, as it has no bytes; read as zeros.
+    let mut file = fs::File::create(mill.path("lines")).unwrap();
+    file.set_len(300 << 20).unwrap();
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).unwrap();
+    file.write_all("\n后来的\n".as_bytes()).unwrap();
+    let pipe = |more: &[&str]| {
+        let mut command = mill.command(&[&["pipe", "convert"], more].concat());
+        super::watch(command.stdin(fs::File::open(mill.path("lines")).unwrap()))
+    };
+    for more in [&[] as &[_], &["--whole"]] {
+        let ran = pipe(more);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains("more than 256 MiB"), "{ran:?}");
+        assert_eq!(ran.stdout.trim(), if more.is_empty() { "后来的" } else { "" });
+        assert!(ran.peak_bytes < 700 << 20, "{} MiB", ran.peak_bytes >> 20);
+    }
+}
+
+/// `cargo test --test faults -- --ignored --nocapture four_gigabytes`
 #[test]
 #[ignore = "takes a minute or two"]
 fn a_line_of_four_gigabytes_is_refused_and_the_next_one_read() {
     a_long_line(4 << 10);
     // A text is cut into parts.
     let mill = mill("[decode]", "{path: in, max_ratio: 1000000}");
-    write_long(&mill, "in/text.txt.zst", "", 4 << 10, "");
+    write_long(&mill, "in/text.txt.zst", "", 512, "");
     let started = std::time::Instant::now();
     let ran = mill.run(&["run"]);
     println!(
@@ -138,7 +159,7 @@ fn a_line_of_four_gigabytes_is_refused_and_the_next_one_read() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.peak_bytes < MEMORY);
     let n: usize = mill.kept("text").iter().map(String::len).sum();
-    assert_eq!(n, 4 << 30);
+    assert_eq!(n, 512 << 20);
 }
 
 #[test]
