@@ -28,6 +28,9 @@ const TEXTS: [&str; 4] = [
      onerror=document.documentElement.dataset.harm=2> 工匠",
     "劳模 精神 进 车间 。",
 ];
+/// What a title may hold.
+const HOSTILE: &str = "<script>document.documentElement.dataset.harm=5</script><img src=x \
+                       onerror=document.documentElement.dataset.harm=6>";
 const KEYWORDS: [&str; 4] = ["工匠", "精神", "劳模", "</script><b>"];
 
 #[test]
@@ -471,10 +474,11 @@ fn document(seq: u64, text: &str) -> Document {
         let count = text.matches(word).count() as u32;
         doc.keywords.push(Keyword::new(word, 1.0, count));
     }
+    let site = if seq == 3 { "<script>1</script>" } else { "甲报" };
     for (name, value) in
-        [("date", format!("\"2024-0{}\"", seq + 1)), ("site", "\"甲报\"".to_owned())]
+        [("date", &*format!("2024-0{}", seq + 1)), ("site", site), ("title", HOSTILE)]
     {
-        let value = serde_json::value::RawValue::from_string(value).expect("it is JSON");
+        let value = serde_json::value::to_raw_value(value).expect("a string is JSON");
         doc.fields.push(name, value);
     }
     doc

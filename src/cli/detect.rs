@@ -1,7 +1,7 @@
 //! `hanmill detect`: the encoding of files, by the stage that decodes them.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -15,6 +15,8 @@ use crate::source::{self, Input};
 
 /// Files that are read at once: enough to keep every core busy, few enough to print as one goes.
 const BATCH: usize = 256;
+/// Bytes of a file that are looked at: they tell, and memory has an end.
+const MAX_BYTES: u64 = 64 << 20;
 
 pub(super) fn detect(paths: &[PathBuf], registry: &Registry) -> Result<(), Failure> {
     let Some(decoder) = registry.decoder() else {
@@ -62,11 +64,14 @@ fn line(worker: &mut Worker, stages: &[PipelineStage], path: &Path) -> Result<St
     if path.exists() && !path.is_file() {
         return Err(format!("`{shown}` is neither a file nor a folder"));
     }
-    let bytes = fs::read(path).map_err(|error| format!("`{shown}` can't be read: {error}"))?;
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
+        .map_err(|error| format!("`{shown}` can't be read: {error}"))?;
     let mut doc = Document::from_bytes(shown.as_ref(), bytes);
     let result = worker.step(0, &stages[0], &mut doc);
-    // A tab or a line end in a file's name must not make a column or a row.
-    let shown = shown.replace(['\t', '\n', '\r'], " ");
+    // A tab or a line end in a file's name must not make a column or a row, and no terminal obeys it.
+    let shown = shown.replace(char::is_control, " ");
     Ok(match (result, &doc.encoding) {
         (Ok(_), Some(encoding)) => {
             // Only certainty is 1.00.

@@ -54,7 +54,8 @@ pub(super) fn explain(args: &ExplainArgs, registry: &Registry) -> Result<(), Fai
     let mut doc = find(&pipeline, args.doc.as_deref())?;
     let mut out = anstream::stdout().lock();
     let size = if doc.is_decoded() { doc.text().len() } else { doc.raw.len() };
-    writeln!(out, "{} {} ({})", styled(BOLD, "document"), doc.id, paint::size(size as u64))?;
+    let id = paint::tamed(&doc.id);
+    writeln!(out, "{} {id} ({})", styled(BOLD, "document"), paint::size(size as u64))?;
     let mut worker = Worker::new(pipeline.stages());
     for (at, stage) in pipeline.stages().iter().enumerate() {
         let before = Snapshot::of(&doc);
@@ -90,7 +91,7 @@ pub(super) fn explain(args: &ExplainArgs, registry: &Registry) -> Result<(), Fai
                 return Ok(());
             }
             Err(error) => {
-                writeln!(out, "   {}: {error}", styled(RED, "quarantined"))?;
+                writeln!(out, "   {}: {}", styled(RED, "quarantined"), paint::tamed(&error))?;
                 return Err(Failure::Documents);
             }
         }
@@ -243,7 +244,7 @@ fn show(out: &mut impl Write, before: &Snapshot, doc: &Document) -> Result<bool,
                 } else {
                     styled(DIM, format!("_{}", token.pos.as_str()))
                 };
-                format!("{}{tag}", doc.word(token))
+                format!("{}{tag}", doc.word(token).chars().map(printable).collect::<String>())
             })
             .collect();
         writeln!(

@@ -259,7 +259,9 @@ enum Failure {
 /// A program of your own registers its stages beside the built-in ones and calls this.
 pub fn main(registry: Registry) -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
-        let word = std::env::args().nth(1).unwrap_or_default();
+        // One that is no text is meant as no command.
+        let word = std::env::args_os().nth(1).and_then(|word| word.into_string().ok());
+        let word = word.unwrap_or_default();
         match meant_command(&word) {
             Some(meant) if error.use_stderr() => {
                 paint::error(&meant);
@@ -316,9 +318,25 @@ fn tell(failure: &Failure) -> ExitCode {
             paint::error(&failure.to_string());
             return ExitCode::from(130);
         }
-        other => paint::error(&crate::pipeline::error_chain(other)),
+        other => {
+            paint::error(&crate::pipeline::error_chain(other));
+            if matches!(other, Failure::Run(_)) && is_disk_full(other) {
+                paint::help(
+                    "free some space and say the same again: it goes on behind what it has made sure \
+                     of; earlier results are as they were",
+                );
+            }
+        }
     }
     ExitCode::from(2)
+}
+
+/// Tells whether an error comes of a disk without space.
+fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let errors = std::iter::successors(Some(error), |error| error.source());
+    errors.filter_map(|error| error.downcast_ref::<io::Error>()).any(|error| {
+        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    })
 }
 
 /// Says which command a word was meant as, if it is neither a command nor a file nor far from one.

@@ -26,6 +26,9 @@ pub(super) struct PipeArgs {
     json: bool,
 }
 
+/// Bytes of the largest document, which may take up some twenty times as many of memory.
+const MAX_BYTES: u64 = 256 << 20;
+
 pub(super) fn pipe(args: &PipeArgs, registry: &Registry) -> Result<(), Failure> {
     let stages = config::check_stages(&args.stages, registry)?;
     let entries = || stages.iter().filter_map(|stage| registry.get(stage.name));
@@ -50,7 +53,7 @@ pub(super) fn pipe(args: &PipeArgs, registry: &Registry) -> Result<(), Failure> 
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     if args.whole {
         let mut bytes = Vec::new();
-        input.read_to_end(&mut bytes)?;
+        input.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         mill.document(1, bytes, &mut out)?;
         if args.json {
             out.write_all(b"\n")?;
@@ -58,8 +61,12 @@ pub(super) fn pipe(args: &PipeArgs, registry: &Registry) -> Result<(), Failure> 
     } else {
         let mut line = Vec::new();
         let mut n = 0;
-        while input.read_until(b'\n', &mut line)? > 0 {
+        while input.by_ref().take(MAX_BYTES + 1).read_until(b'\n', &mut line)? > 0 {
             n += 1;
+            if line.len() as u64 > MAX_BYTES && !line.ends_with(b"\n") {
+                // Of the rest nothing is kept; of this, enough to be refused.
+                input.skip_until(b'\n')?;
+            }
             if n == 1 && !reads_bytes && line.starts_with(b"\xEF\xBB\xBF") {
                 line.drain(..3);
             }
@@ -108,6 +115,13 @@ impl Mill<'_> {
         id: &str,
         bytes: Vec<u8>,
     ) -> Result<Result<Document, &'static str>, String> {
+        if bytes.len() as u64 > MAX_BYTES {
+            let mebibytes = MAX_BYTES >> 20;
+            return Err(format!(
+                "more than {mebibytes} MiB, the largest document here; `hanmill run --input -` cuts a \
+                 text into parts"
+            ));
+        }
         let mut doc = if self.reads_bytes {
             Document::from_bytes(id, bytes)
         } else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::{Diagnostic, list, nearest};
+use super::diagnostic::{Diagnostic, MAX_PROBLEMS, list, nearest};
 use super::stage_keys::StageKeys;
 use super::yaml::{Key, Node, Span, Value};
 use crate::expression::{Expression, ExpressionError};
@@ -44,6 +44,10 @@ pub(super) fn stages(
     let mut read = Vec::new();
     let mut all_known = true;
     for item in items {
+        if problems.len() >= MAX_PROBLEMS {
+            all_known = false;
+            break;
+        }
         let Some((name, options)) = name_and_options(item, problems) else {
             all_known = false;
             continue;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Unexpected, Visitor};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, MAX_PROBLEMS};
 use super::yaml::{Key, Node, Span, Value};
 
 /// Why a node can't be read as what is asked for.
@@ -188,7 +188,8 @@ impl Node {
                 Ok(_) => break,
                 Err(error) => {
                     problems.push(error.diagnostic(owner, &rest));
-                    if !error.span().is_some_and(|span| rest.prune(span)) {
+                    let is_enough = problems.len() >= MAX_PROBLEMS;
+                    if is_enough || !error.span().is_some_and(|span| rest.prune(span)) {
                         break;
                     }
                 }

@@ -6,6 +6,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::yaml::Span;
 
+/// Mistakes after which no others are looked for: more than anyone mends at once.
+pub(super) const MAX_PROBLEMS: usize = 50;
+
 /// A mistake, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -117,7 +120,7 @@ impl Sources {
         if let Some(span) = &diagnostic.span
             && let Some((name, text)) = self.0.get(span.source)
         {
-            let bytes = one_line(text, span);
+            let (text, bytes, first_line) = around(text, one_line(text, span));
             if line_chars(text, bytes.start) > LONG_LINE_CHARS {
                 let (line, column) = self.position(span);
                 let label =
@@ -128,8 +131,8 @@ impl Sources {
             if let Some(label) = &diagnostic.label {
                 mark = mark.label(label.as_str());
             }
-            group =
-                group.element(Snippet::source(text.as_str()).path(name.as_str()).annotation(mark));
+            let snippet = Snippet::source(text).line_start(first_line).path(name.as_str());
+            group = group.element(snippet.annotation(mark));
         }
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
         let Some(help) = &diagnostic.help else { return renderer.render(&[group]) };
@@ -149,6 +152,20 @@ const LONG_LINE_CHARS: usize = 400;
 fn line_chars(text: &str, at: usize) -> usize {
     let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
     text[start..].lines().next().map_or(0, |line| line.chars().take(LONG_LINE_CHARS + 1).count())
+}
+
+/// Bytes of a text that is small enough to be rendered as a whole.
+const SMALL_BYTES: usize = 16 << 10;
+
+/// Returns the line around `bytes`, where they are in it, and its number; of a small text all of it.
+fn around(text: &str, bytes: std::ops::Range<usize>) -> (&str, std::ops::Range<usize>, usize) {
+    if text.len() <= SMALL_BYTES {
+        return (text, bytes, 1);
+    }
+    let start = text[..bytes.start].rfind('\n').map_or(0, |end| end + 1);
+    let end = text[bytes.end..].find('\n').map_or(text.len(), |end| bytes.end + end);
+    let within = bytes.start - start..bytes.end - start;
+    (&text[start..end], within, super::yaml::line_of(text, start))
 }
 
 /// The part of a span on its first line: a mark under twenty lines helps nobody.

@@ -12,6 +12,8 @@ mod settings;
 mod stage_keys;
 mod yaml;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use de::NodeError;
@@ -25,7 +27,7 @@ pub use yaml::{Key, Node, Span, Value};
 use crate::pipeline::{Pipeline, PipelineStage};
 use crate::registry::Registry;
 use crate::source::{self, Format, FormatName, Input, InputError, InputFile};
-use diagnostic::{Diagnostic, Problems, Sources};
+use diagnostic::{Diagnostic, MAX_PROBLEMS, Problems, Sources};
 
 /// What the command line sets over the pipeline file.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +85,7 @@ pub fn check_text(
                 problem.span.as_ref().map(|span| (span.source, span.bytes.start))
             });
             list.dedup();
+            list.truncate(MAX_PROBLEMS);
             Err(Box::new(Problems { sources: checker.sources, list }))
         }
     }
@@ -116,9 +119,14 @@ pub fn check_stages(
     }
 }
 
+/// Bytes of the largest pipeline: a guard of the memory.
+const MAX_BYTES: u64 = 1 << 20;
+
 fn read(path: &Path) -> Result<String, Diagnostic> {
     let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|error| {
         let problem = Diagnostic::error(format!("the pipeline `{shown}` can't be read: {error}"));
         if error.kind() == std::io::ErrorKind::NotFound {
             return problem.help(
@@ -128,6 +136,12 @@ fn read(path: &Path) -> Result<String, Diagnostic> {
         }
         problem
     })?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let problem = Diagnostic::error(format!(
+            "`{shown}` is larger than any pipeline, which ends within 1 MiB"
+        ));
+        return Err(problem.help("to mill a file, say `hanmill run --input FILE`"));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
@@ -165,10 +179,13 @@ const KEYS: [&str; 7] =
 
 /// Returns the key that is `stages` but for a slip, where there are no `stages`.
 fn mistyped_stages(root: &Node) -> Option<&Key> {
-    let unknown =
+    if root.entry("stages").is_some() {
+        return None;
+    }
+    let mut unknown =
         root.entries().iter().map(|(key, _)| key).filter(|key| !KEYS.contains(&&*key.name));
     let is_slip = |key: &&Key| diagnostic::nearest(&key.name, &KEYS) == Some("stages");
-    unknown.filter(|_| root.entry("stages").is_none()).find(is_slip)
+    unknown.find(is_slip)
 }
 
 struct Checker<'a> {
@@ -252,7 +269,8 @@ impl Checker<'_> {
         if let Value::Map(entries) = &mut rest.value {
             entries.retain(|(key, _)| key.name != "stages" && KEYS.contains(&&*key.name));
         }
-        for (key, _) in root.entries().iter().filter(|(key, _)| !KEYS.contains(&&*key.name)) {
+        let unknown = root.entries().iter().filter(|(key, _)| !KEYS.contains(&&*key.name));
+        for (key, _) in unknown.take(MAX_PROBLEMS) {
             self.problems.push(
                 Diagnostic::error(format!("a pipeline has no `{}`", key.name))
                     .at(key.span.clone())

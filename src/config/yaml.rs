@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as YamlSpan};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, MAX_PROBLEMS};
 
 /// A place in one of the texts that make up a pipeline: the file, or an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +121,8 @@ impl Node {
 
 /// More values than any pipeline has: a guard against aliases that multiply.
 const MAX_NODES: usize = 100_000;
+/// Values within each other beyond which no pipeline goes: a guard of the stack.
+const MAX_DEPTH: usize = 64;
 
 /// Reads one YAML document, and adds a diagnostic for each duplicate or unusable key.
 ///
@@ -133,6 +135,7 @@ pub fn parse(text: &str, source: usize, problems: &mut Vec<Diagnostic>) -> Optio
         byte_of_char: text.char_indices().map(|(at, _)| at).chain([text.len()]).collect(),
         anchors: HashMap::new(),
         n_nodes: 0,
+        depth: 0,
         problems,
     };
     match builder.document() {
@@ -151,6 +154,7 @@ struct Builder<'t, 'p> {
     byte_of_char: Vec<usize>,
     anchors: HashMap<usize, Node>,
     n_nodes: usize,
+    depth: usize,
     problems: &'p mut Vec<Diagnostic>,
 }
 
@@ -213,13 +217,23 @@ impl<'t> Builder<'t, '_> {
                 Diagnostic::error(format!("more than {MAX_NODES} values in one pipeline")).at(span),
             ));
         }
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            let problem = format!("more than {MAX_DEPTH} values within each other in one pipeline");
+            return Err(Box::new(Diagnostic::error(problem).at(span)));
+        }
+        if self.problems.len() >= MAX_PROBLEMS {
+            return Err(Box::new(
+                Diagnostic::error("so many mistakes that the rest is left out").at(span),
+            ));
+        }
         let (anchor, node) = match event {
             Event::Alias(id) => {
                 let mut node =
                     self.anchors.get(&id).cloned().unwrap_or_else(|| Node::null(span.clone()));
                 self.n_nodes += count(&node);
                 node.span = span;
-                return Ok(node);
+                (0, node)
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let is_text = tag.is_some_and(|tag| tag.suffix == "str");
@@ -228,8 +242,9 @@ impl<'t> Builder<'t, '_> {
             }
             Event::SequenceStart(anchor, _) => (anchor, self.sequence(span)?),
             Event::MappingStart(anchor, _) => (anchor, self.mapping(span)?),
-            _ => return Ok(Node::null(span)),
+            _ => (0, Node::null(span)),
         };
+        self.depth -= 1;
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -252,6 +267,7 @@ impl<'t> Builder<'t, '_> {
 
     fn mapping(&mut self, mut span: Span) -> Parsed<Node> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
         loop {
             let (event, at) = self.next()?;
             if event == Event::MappingEnd {
@@ -269,8 +285,8 @@ impl<'t> Builder<'t, '_> {
                 );
                 continue;
             };
-            if let Some((first, _)) = entries.iter().find(|(known, _)| known.name == name) {
-                let line = line_of(self.text, first.span.bytes.start);
+            if let Some(&first) = known.get(&name) {
+                let line = line_of(self.text, first);
                 self.problems.push(
                     Diagnostic::error(format!("`{name}` is given twice"))
                         .at(key.span)
@@ -279,6 +295,7 @@ impl<'t> Builder<'t, '_> {
                 );
                 continue;
             }
+            known.insert(name.clone(), key.span.bytes.start);
             entries.push((Key { span: key.span, name }, value));
         }
     }
@@ -430,5 +447,13 @@ mod tests {
             text += &format!("a{i}: &a{i} [{list}]\n");
         }
         assert!(tree(&text).1[0].contains("more than"));
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_or_wrong_too_often_ends_early() {
+        for deep in ["[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000)] {
+            assert_eq!(tree(&deep).1.len(), 1);
+        }
+        assert!(tree(&"a: 1\n".repeat(50_000)).1.len() <= MAX_PROBLEMS + 1);
     }
 }

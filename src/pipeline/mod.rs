@@ -272,7 +272,10 @@ impl Pipeline {
         let started = Instant::now();
         let at_output = |source| RunError::Output { folder: self.output.clone(), source };
         let outputs = Outputs::reopen(&self.output).map_err(at_output)?;
-        self.spool(&outputs.spool_folder()).map_err(|source| RunError::Input { source })?;
+        self.spool(&outputs.spool_folder()).map_err(|source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => at_output(source),
+            _ => RunError::Input { source },
+        })?;
         let begun = self.begun(options).map_err(RunError::Dictionary)?;
         let pool = self.pool()?;
         let (start, until) = self.range(options);

@@ -44,7 +44,11 @@ pub(super) fn find(
     };
     if let Some(commit) = earlier.commit.take() {
         // All that was left to do was to move the results.
-        outputs.complete(&commit.names, &commit.stale).map_err(|error| damaged(error.into()))?;
+        match outputs.complete(&commit.names, &commit.stale) {
+            // They are given up, and made again.
+            Err(_) if options.fresh => return Ok(Found::Nothing),
+            completed => completed.map_err(|error| damaged(error.into()))?,
+        }
         let is_asked_for = !options.fresh && earlier.begun.difference(begun).is_none();
         return Ok(if is_asked_for { Found::Committed(commit.counts) } else { Found::Nothing });
     }

@@ -16,6 +16,8 @@ const EARLIER: &str = "earlier";
 const SCRATCH: &str = "scratch";
 /// Where copies lie of inputs that can be read only once.
 const SPOOL: &str = "spool";
+/// What is locked while a run is writing.
+const LOCK: &str = "lock";
 /// The result that is renamed last: where it stands, everything it lists stands too.
 const MANIFEST: &str = "run.json";
 
@@ -55,20 +57,10 @@ impl Outputs {
     /// If the folder can't be written to, or another run is writing to it.
     pub fn reopen(folder: &Path) -> io::Result<Self> {
         let staging = folder.join(STAGING);
-        fs::create_dir_all(&staging)?;
-        let lock = File::create(staging.join("lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other("another run is writing to it right now"));
-            }
-            // Some network file systems know no locks; a run there is on its own.
-            Err(TryLockError::Error(_)) => {}
-        }
         Ok(Self {
             folder: folder.to_owned(),
+            _lock: lock(&staging)?,
             staging,
-            _lock: lock,
             finished: Mutex::default(),
             begun: Mutex::default(),
             is_kept: AtomicBool::new(true),
@@ -83,7 +75,7 @@ impl Outputs {
         self.is_kept.store(false, Ordering::Relaxed);
         for entry in fs::read_dir(&self.staging)? {
             let path = entry?.path();
-            if path.file_name().is_some_and(|name| name != "lock" && name != SPOOL) {
+            if path.file_name().is_some_and(|name| name != LOCK && name != SPOOL) {
                 if path.is_dir() { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
             }
         }
@@ -207,21 +199,12 @@ impl Outputs {
     /// doesn't have.
     ///
     /// # Errors
-    /// If a file can't be moved; those that were are then moved back.
+    /// If a file can't be moved; those that were are then moved back. What was [kept](Self::keep) so far
+    /// stays for another run to [`complete`](Self::complete).
     pub fn commit(self) -> io::Result<()> {
+        let names: Vec<PathBuf> = self.finished().into_keys().collect();
+        self.complete(&names, &self.stale())?;
         self.is_kept.store(false, Ordering::Relaxed);
-        let finished = self.finished();
-        let stale = self.stale();
-        let manifest_last = |name: &&PathBuf| name.as_os_str() == MANIFEST;
-        let mut names: Vec<&PathBuf> = finished.keys().collect();
-        names.sort_by_key(manifest_last);
-        for (n, name) in names.iter().enumerate() {
-            if let Err(error) = self.put_in_place(name) {
-                names[..n].iter().rev().for_each(|name| self.take_back(name));
-                return Err(error);
-            }
-        }
-        self.remove(&stale);
         Ok(())
     }
 
@@ -237,17 +220,21 @@ impl Outputs {
     /// and removes `stale`.
     ///
     /// # Errors
-    /// If a file can't be moved, or is neither here nor there.
+    /// If a file can't be moved, or is neither here nor there; all of `names` are then moved back.
     pub fn complete(&self, names: &[PathBuf], stale: &[PathBuf]) -> io::Result<()> {
         let mut names: Vec<&PathBuf> = names.iter().filter(|name| stays_inside(name)).collect();
         names.sort_by_key(|name| name.as_os_str() == MANIFEST);
-        for name in names {
-            if self.unfinished(name)?.exists() {
-                self.put_in_place(name)?;
-            } else if !self.folder.join(name).exists() {
-                let message = format!("`{}` is gone", name.display());
-                return Err(io::Error::new(io::ErrorKind::NotFound, message));
-            }
+        let is_left = |name: &PathBuf| self.staging.join(UNFINISHED).join(name).exists();
+        if let Some(name) =
+            names.iter().find(|name| !is_left(name) && !self.folder.join(name).exists())
+        {
+            let message = format!("`{}` is gone", name.display());
+            return Err(io::Error::new(io::ErrorKind::NotFound, message));
+        }
+        let mut left = names.iter().filter(|name| is_left(name));
+        if let Err(error) = left.try_for_each(|name| self.put_in_place(name)) {
+            names.iter().rev().for_each(|name| self.take_back(name));
+            return Err(error);
         }
         self.remove(stale);
         Ok(())
@@ -268,7 +255,7 @@ impl Outputs {
             fs::create_dir_all(parent)?;
         }
         if place.is_dir() {
-            let message = format!("`{}` is a folder", place.display());
+            let message = format!("`{}` is a folder; move it away", place.display());
             return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
         }
         if place.exists() {
@@ -280,23 +267,75 @@ impl Outputs {
         })
     }
 
-    /// Puts back what stood in the place of a result.
+    /// Takes a result out of its place again, if it is there, and puts back what stood there.
     fn take_back(&self, name: &Path) {
         let (place, earlier) = (self.folder.join(name), self.staging.join(EARLIER).join(name));
-        let restored =
-            if earlier.exists() { fs::rename(earlier, place) } else { fs::remove_file(place) };
+        let unfinished = self.staging.join(UNFINISHED).join(name);
         // Best effort: the error that led here is the one to tell.
-        drop(restored);
+        if !unfinished.exists() {
+            let _ = fs::rename(&place, unfinished);
+        }
+        if earlier.exists() && !place.exists() {
+            let _ = fs::rename(earlier, place);
+        }
     }
 }
 
 impl Drop for Outputs {
     fn drop(&mut self) {
+        // Nothing to be done about a failure here: the next run clears the folder.
         if !self.is_kept.load(Ordering::Relaxed) {
-            // Nothing to be done about a failure here: the next run clears the folder.
-            let _ = fs::remove_dir_all(&self.staging);
+            let _ = self.clear();
+            let _ = fs::remove_dir_all(self.staging.join(SPOOL));
+        }
+        // Goes if nothing is in it.
+        let _ = fs::remove_dir(self.staging.join(SPOOL));
+        let is_empty = fs::read_dir(&self.staging).is_ok_and(|mut left| {
+            left.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK))
+        });
+        if is_empty {
+            // The lock last, while it is held: another run that has opened it looks again.
+            let _ = fs::remove_file(self.staging.join(LOCK));
+            let _ = fs::remove_dir(&self.staging);
         }
     }
+}
+
+/// Locks the folder of unfinished results, which is made if need be.
+fn lock(staging: &Path) -> io::Result<File> {
+    loop {
+        fs::create_dir_all(staging)?;
+        let path = staging.join(LOCK);
+        let lock = File::create(&path)?;
+        match lock.try_lock() {
+            Ok(()) if is_at(&lock, &path) => return Ok(lock),
+            // A run that has just ended has removed it.
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other(
+                    "another run is writing to it right now; wait for its end, or set another \
+                     `--output`",
+                ));
+            }
+            // Some network file systems know no locks; a run there is on its own.
+            Err(TryLockError::Error(_)) => return Ok(lock),
+        }
+    }
+}
+
+/// Tells whether `path` is the name of an open file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let named = fs::metadata(path).map(place);
+    file.metadata().map(place).is_ok_and(|open| named.is_ok_and(|named| named == open))
+}
+
+/// Tells whether `path` is the name of an open file, which can't be removed on this system.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// Makes renames in a folder last; not every system can sync one.
@@ -413,9 +452,20 @@ mod tests {
         for name in ["a.txt", "b.txt", "c.txt", "run.json"] {
             write(&outputs, name, "new");
         }
+        outputs.keep();
         assert!(outputs.commit().unwrap_err().to_string().contains("is a folder"));
         assert_eq!(fs::read_to_string(folder.path().join("a.txt")).unwrap(), "earlier");
         assert!(!folder.path().join("b.txt").exists());
+
+        // The new ones are still there, for when nothing is in their way any more.
+        let names = ["run.json", "a.txt", "b.txt", "c.txt"].map(PathBuf::from);
+        let outputs = Outputs::reopen(folder.path()).unwrap();
+        assert!(outputs.complete(&names, &[]).is_err());
+        fs::remove_dir(folder.path().join("c.txt")).unwrap();
+        outputs.complete(&names, &[]).unwrap();
+        for name in names {
+            assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), "new");
+        }
     }
 
     #[test]

@@ -96,6 +96,14 @@ impl Dialect {
         }
         Cow::Owned(narrow)
     }
+
+    /// Tells whether bytes that begin with a character end behind the first of the two of another.
+    fn ends_within_character(&self, bytes: &[u8]) -> bool {
+        let is_lead = leads(self.encoding).filter(|_| self.units.width == 1);
+        is_lead.is_some_and(|is_lead| {
+            bytes.iter().fold(false, |is_second, byte| !is_second && is_lead(*byte))
+        })
+    }
 }
 
 /// Tells the first bytes of characters of two, in encodings whose second byte may look like ASCII.
@@ -199,7 +207,7 @@ struct Raw {
 impl Rows {
     pub(super) fn open(file: &InputFile, at: u32, max_bytes: u64) -> Self {
         let mut sample = Vec::new();
-        let opened = Stream::open(file, 0).and_then(|mut stream| {
+        let mut opened = Stream::open(file, 0).and_then(|mut stream| {
             match stream.by_ref().take(SAMPLE_BYTES).read_to_end(&mut sample) {
                 // The rows ahead of the damage come out first; then it is met again.
                 Err(_) if !sample.is_empty() => Ok(stream),
@@ -209,6 +217,12 @@ impl Rows {
         });
         let dialect = Dialect::of(file, &sample);
         sample.drain(..dialect.units.bom.len());
+        if dialect.ends_within_character(&sample)
+            && let Ok(stream) = &mut opened
+        {
+            // An error is met again by whoever reads on.
+            let _ = stream.take(1).read_to_end(&mut sample);
+        }
         let mut rows = Self {
             stream: opened.map_err(Some),
             progress: Progress::default(),
@@ -253,11 +267,8 @@ impl Rows {
             self.is_at_end = true;
             return Ok(false);
         }
-        if width == 1 && leads(self.dialect.encoding).is_some() {
-            // A chunk ends behind ASCII, or the two bytes of a character might come apart.
-            while bytes.last().is_some_and(|byte| *byte >= 0x40)
-                && stream.take(1).read_to_end(&mut bytes)? > 0
-            {}
+        if self.dialect.ends_within_character(&bytes) {
+            stream.take(1).read_to_end(&mut bytes)?;
         }
         self.narrow = self.dialect.narrow(&bytes).into_owned();
         self.buffer = bytes;

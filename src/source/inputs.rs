@@ -65,7 +65,10 @@ impl InputFile {
         std::fs::create_dir_all(folder)?;
         let path = folder.join("standard-input");
         let mut file = std::fs::File::create(&path)?;
-        let bytes = std::io::copy(&mut std::io::stdin().lock(), &mut file)?;
+        let bytes = std::io::copy(&mut std::io::stdin().lock(), &mut file).inspect_err(|_| {
+            // Half of it is of no use. Best effort: the error is the one to tell.
+            let _ = std::fs::remove_file(&path);
+        })?;
         Ok(Self::new(Location::File(path), self.shown, bytes, &self.input))
     }
 
@@ -287,6 +290,8 @@ fn unreadable(root: &Path, error: walkdir::Error) -> InputError {
 }
 
 /// A path with `/` between its parts and no leading `./`, the same on every system.
+///
+/// Bytes that are no UTF-8 are written as `\xC4`, so that every file has a name of its own.
 fn shown(path: &Path) -> Arc<str> {
     let mut text = String::new();
     for part in path.components() {
@@ -297,11 +302,34 @@ fn shown(path: &Path) -> Arc<str> {
                 if !text.is_empty() && !text.ends_with('/') {
                     text.push('/');
                 }
-                text += &part.as_os_str().to_string_lossy();
+                push_name(&mut text, part.as_os_str().as_encoded_bytes());
             }
         }
     }
     text.into()
+}
+
+/// Appends the name of a file. What is written `\xC4` is always the byte: a backslash that would make
+/// it look so is written `\x5C` itself.
+fn push_name(text: &mut String, name: &[u8]) {
+    let looks_like_a_byte = |rest: &str| {
+        let digits = rest.strip_prefix("\\x").and_then(|rest| rest.as_bytes().get(..2));
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    for chunk in name.utf8_chunks() {
+        let valid = chunk.valid();
+        let mut from = 0;
+        for (at, _) in valid.match_indices('\\').filter(|(at, _)| looks_like_a_byte(&valid[*at..]))
+        {
+            *text += &valid[from..at];
+            *text += "\\x5C";
+            from = at + 1;
+        }
+        *text += &valid[from..];
+        for byte in chunk.invalid() {
+            *text += &format!("\\x{byte:02X}");
+        }
+    }
 }
 
 #[cfg(test)]
@@ -370,6 +398,21 @@ mod tests {
         let files = resolve(Path::new("elsewhere"), &Input::at(url), Path::new("out")).unwrap();
         assert_eq!(files[0].location.path(), Some(&*folder.path().join("b/2.txt")));
         assert_eq!(file_url("file:///a%zz%"), Some("/a%zz%".into()));
+    }
+
+    #[test]
+    fn no_two_names_are_shown_alike() {
+        let shown = |name: &[u8]| {
+            let mut text = String::new();
+            push_name(&mut text, name);
+            text
+        };
+        assert_eq!(shown("字 \\a\\x\n.txt".as_bytes()), "字 \\a\\x\n.txt");
+        assert_eq!(shown(b"\xC4\xE3.txt"), r"\xC4\xE3.txt");
+        assert_eq!(shown(br"\xC4\\xE3.txt"), r"\x5CxC4\\x5CxE3.txt");
+        assert_eq!(shown(b"\\\xC4"), r"\\xC4");
+        assert_eq!(shown(b"\\x\xC4"), r"\x\xC4");
+        assert_eq!(shown(b"\\xC\xC4"), r"\xC\xC4");
     }
 
     #[test]

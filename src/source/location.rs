@@ -30,6 +30,11 @@ impl Location {
     pub(super) fn open(&self, from: u64) -> io::Result<Box<dyn Read + Send>> {
         match self {
             Self::File(path) => {
+                // It may not be a file any more; to open a pipe would wait for someone who writes to it.
+                let kind = std::fs::metadata(path)?.file_type();
+                if !kind.is_file() && !kind.is_dir() {
+                    return Err(io::Error::other("it is neither a file nor a folder"));
+                }
                 let mut file = File::open(path)?;
                 if from > 0 {
                     file.seek(SeekFrom::Start(from))?;

@@ -172,7 +172,7 @@ impl<'a> DocumentWriter<'a> {
             }
             #[cfg(feature = "parquet")]
             Writer::Parquet(writer) => match &mut rows.columns {
-                Some(columns) => writer.write(&columns.finish()),
+                Some(columns) => writer.write(&columns.finish()).map_err(parquet::plain),
                 None => Ok(()),
             },
         };
@@ -209,7 +209,7 @@ impl<'a> DocumentWriter<'a> {
         let state = match &mut self.writer {
             Writer::Lines(writer) => State::Lines(writer.checkpoint()?),
             #[cfg(feature = "parquet")]
-            Writer::Parquet(writer) => State::Parquet(writer.checkpoint()?),
+            Writer::Parquet(writer) => State::Parquet(writer.checkpoint().map_err(parquet::plain)?),
         };
         let checkpoint = Checkpoint { settings: self.settings.clone(), state };
         Ok(serde_json::to_value(checkpoint).expect("a checkpoint is plain data"))
@@ -223,7 +223,7 @@ impl<'a> DocumentWriter<'a> {
         match self.writer {
             Writer::Lines(writer) => writer.finish(),
             #[cfg(feature = "parquet")]
-            Writer::Parquet(writer) => writer.finish(),
+            Writer::Parquet(writer) => writer.finish().map_err(parquet::plain),
         }
     }
 }

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, add_encoded_arrow_schema_to_metadata};
 use parquet::basic::{Compression as Codec, ZstdLevel};
 use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -298,4 +299,27 @@ fn append_groups<W: io::Write + Send>(
         into.close()?;
     }
     Ok(())
+}
+
+/// Takes an error of the disk out of the wrappings of the crates, so that it is told once.
+pub(super) fn plain(error: io::Error) -> io::Error {
+    if error.get_ref().is_none() {
+        return error;
+    }
+    let kind = error.kind();
+    let Some(wrapped) = error.into_inner() else { return kind.into() };
+    let inner = match wrapped.downcast::<ParquetError>() {
+        Ok(error) => match *error {
+            ParquetError::External(error) => error.downcast::<io::Error>().map(|error| *error),
+            error => Err(error.into()),
+        },
+        Err(wrapped) => match wrapped.downcast::<ArrowError>() {
+            Ok(error) => match *error {
+                ArrowError::IoError(_, error) => Ok(error),
+                error => Err(error.into()),
+            },
+            Err(wrapped) => Err(wrapped),
+        },
+    };
+    inner.unwrap_or_else(|wrapped| io::Error::new(kind, wrapped))
 }
