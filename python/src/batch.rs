@@ -90,7 +90,7 @@ pub fn documents(
         .transpose()
         .map_err(|error| format!("the column `id` can't be read as strings: {error}"))?;
     let ids = ids.as_ref().map(|ids| ids.as_string::<i64>());
-    let place = match places {
+    let place: Vec<Place> = match places {
         Places::Counted { file, first } => {
             let row_numbers = (0..batch.num_rows() as u64).map(|row| first + row);
             row_numbers.map(|offset| Place { file, offset }).collect()

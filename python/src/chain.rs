@@ -56,8 +56,7 @@ impl Chain {
     fn spans<'py>(&self, py: Python<'py>, texts: Vec<String>) -> PyResult<Bound<'py, PyList>> {
         self.each(py, texts, |doc| {
             let words = doc.tokens.iter().map(|token| doc.word(token)).zip(doc.char_spans());
-            let words: Vec<_> =
-                words.map(|(word, chars)| (word, chars.start, chars.end)).collect();
+            let words: Vec<_> = words.map(|(word, chars)| (word, chars.start, chars.end)).collect();
             PyList::new(py, words)
         })
     }

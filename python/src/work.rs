@@ -2,9 +2,8 @@
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
@@ -30,15 +29,16 @@ pub fn hearing_signals<T: Send>(
     if bytes < LONG {
         return Ok(py.detach(|| work(&cancel)));
     }
-    let (done, is_done) = channel();
+    let is_done = AtomicBool::new(false);
+    let bell = Bell { is_done: &is_done, waits: thread::current() };
     thread::scope(|scope| {
         let worker = scope.spawn(|| {
-            // Dropped at the end of the work, and in a panic.
-            let _done = done;
+            let _bell = bell;
             work(&cancel)
         });
         let mut raised = Ok(());
-        while py.detach(|| is_done.recv_timeout(PATIENCE)) == Err(RecvTimeoutError::Timeout) {
+        while !is_done.load(Ordering::Acquire) {
+            py.detach(|| thread::park_timeout(PATIENCE));
             if raised.is_ok() {
                 raised = py.check_signals();
                 cancel.store(raised.is_err(), Ordering::Relaxed);
@@ -47,6 +47,19 @@ pub fn hearing_signals<T: Send>(
         let worked = py.detach(|| worker.join()).unwrap_or_else(|panic| resume_unwind(panic));
         raised.map(|()| worked)
     })
+}
+
+/// Wakes who waits for the end of some work, be it a panic.
+struct Bell<'a> {
+    is_done: &'a AtomicBool,
+    waits: Thread,
+}
+
+impl Drop for Bell<'_> {
+    fn drop(&mut self) {
+        self.is_done.store(true, Ordering::Release);
+        self.waits.unpark();
+    }
 }
 
 /// Returns the threads that lists are worked on by, in this process.

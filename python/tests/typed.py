@@ -31,6 +31,6 @@ def mill(batch: Any) -> list[Path]:
     return hanmill.merge(pipeline, [pipeline.partial()], "out")
 
 
-hanmill.segment(b"")  # type: ignore[call-overload]
+hanmill.segment(b"")  # type: ignore[arg-type]
 hanmill.segment("汉字", mode="fine")  # type: ignore[call-overload]
 hanmill.keywords("汉字", method="rake")  # type: ignore[call-overload]

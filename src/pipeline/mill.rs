@@ -120,10 +120,11 @@ impl Mill {
         let bytes =
             documents.iter().map(|doc| doc.raw.len().max(doc.text().len()) as u64).sum::<u64>();
         let milled = self.pool.install(|| {
-            let milled = documents.into_par_iter().map(|doc| match cancel.load(Ordering::Relaxed) {
-                true => Err(RunError::Cancelled { read: 0 }),
-                false => self.carry(doc, is_folded),
-            });
+            let milled =
+                documents.into_par_iter().map(|doc| match cancel.load(Ordering::Relaxed) {
+                    true => Err(RunError::Cancelled { read: 0 }),
+                    false => self.carry(doc, is_folded),
+                });
             milled.collect::<Result<Vec<_>, _>>()
         })?;
         if is_folded {
