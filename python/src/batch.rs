@@ -123,9 +123,11 @@ pub fn documents(
     };
     let mut fields = fields(batch, places)?.into_iter();
     let path: Arc<str> = "".into();
+    let nulls = column.logical_nulls();
+    let is_valid = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
     let document = |row: usize| {
         let fields = fields.next().unwrap_or_default();
-        column.is_valid(row).then(|| {
+        is_valid(row).then(|| {
             let mut doc = load(row);
             doc.place = place[row];
             doc.fields = fields;

@@ -68,7 +68,8 @@ def program():
 
 def hanmill(folder, *args):
     """Run the command line in `folder`."""
-    subprocess.run([program(), *args], cwd=folder, check=True, capture_output=True)
+    ran = subprocess.run([program(), *args], cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
 
 
 @pytest.fixture(scope="session")
