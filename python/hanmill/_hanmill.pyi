@@ -1,9 +1,12 @@
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, final
+
+__all__ = ["Chain", "Mill", "__version__"]
 
 __version__: str
 
+@final
 class Mill:
     def __new__(cls, text: str, path: str | os.PathLike[str], partition: int, place: str | None) -> Mill: ...
     def process(self, batch: Any, fold: bool) -> Any: ...
@@ -16,6 +19,7 @@ class Mill:
     def store(self) -> bytes: ...
     def finish(self, parts: Sequence[bytes], folder: str | os.PathLike[str]) -> list[os.PathLike[str]]: ...
 
+@final
 class Chain:
     def __new__(cls, stages: list[str]) -> Chain: ...
     def texts(self, texts: list[str]) -> list[str]: ...
