@@ -11,10 +11,12 @@ use arrow_array::builder::{
 };
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow_json::{WriterBuilder, writer::LineDelimited};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
+use serde_json::value::RawValue;
 
 use crate::config::TokenFormat;
-use crate::document::{Document, Encoding, Keyword};
+use crate::document::{self, Document, Encoding, Keyword};
 use crate::stage::DocumentError;
 
 /// Returns the columns of a document, which depend on what is written of its words alone.
@@ -295,6 +297,53 @@ fn field<T: ArrayBuilder>(row: &mut StructBuilder, at: usize) -> &mut T {
 
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Returns the values of each row of `batch` as the fields of a document.
+///
+/// # Errors
+/// If JSON has no way to write a column.
+pub fn fields(batch: &RecordBatch) -> Result<Vec<document::Fields>, ArrowError> {
+    if batch.num_columns() == 0 {
+        return Ok(vec![document::Fields::default(); batch.num_rows()]);
+    }
+    let mut json = Vec::new();
+    let mut writer =
+        WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut json);
+    writer.write(batch)?;
+    writer.finish()?;
+    let rows = json.split(|byte| *byte == b'\n').take(batch.num_rows());
+    let row = |line| {
+        let object: Row = serde_json::from_slice(line)
+            .map_err(|error| ArrowError::JsonError(error.to_string()))?;
+        Ok(object.0)
+    };
+    rows.map(row).collect()
+}
+
+/// An object of JSON whose values stay as they are written.
+struct Row(document::Fields);
+
+impl<'de> serde::Deserialize<'de> for Row {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> serde::de::Visitor<'de> for Entries {
+            type Value = Row;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
+                let mut fields = document::Fields::default();
+                while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    fields.push(name, value);
+                }
+                Ok(Row(fields))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
 }
 
 /// Returns the bytes of each row of `batch`, which depend on what it holds alone.

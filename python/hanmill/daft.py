@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from . import Pipeline
+from typing import TYPE_CHECKING
+
+from . import Pipeline, _parts
+
+if TYPE_CHECKING:
+    from daft import DataFrame
 
 
-def process(df, pipeline: Pipeline):
+def process(df: DataFrame, pipeline: Pipeline) -> DataFrame:
     """Mill a DataFrame with a column `text`; its rows come back with the columns of `Pipeline.process`."""
     import daft
     import pyarrow as pa
 
+    df, pipeline = _placed(df, pipeline)
     names = df.column_names
-    empty = df.schema().to_pyarrow_schema().empty_table()
-    schema = pipeline.process(empty, fold=False).schema
+    schema = pipeline.schema(df.schema().to_pyarrow_schema())
     struct = daft.DataType.from_arrow_type(pa.struct(list(schema)))
 
     @daft.func.batch(return_dtype=struct)
@@ -22,25 +27,42 @@ def process(df, pipeline: Pipeline):
         return daft.Series.from_arrow(milled.to_struct_array(), "milled")
 
     milled = df.select(mill(*(daft.col(name) for name in names)).alias("milled"))
-    return milled.select(*(daft.col("milled").get(name).alias(name) for name in schema.names))
+    names_out = [name for name in schema.names if name != _parts.PLACE]
+    return milled.select(*(daft.col("milled").get(name).alias(name) for name in names_out))
 
 
-def partials(df, pipeline: Pipeline) -> list[bytes]:
+def look(df: DataFrame, pipeline: Pipeline) -> None:
+    """Show a DataFrame to the stages that look at the corpus; `process` and `partials` then know it."""
+    while pipeline.needs_look:
+        pipeline.end_look(_of_all(df, pipeline, _parts.seen))
+
+
+def partials(df: DataFrame, pipeline: Pipeline) -> list[bytes]:
     """Fold a DataFrame for the corpus stages, a part for each of its batches, in order; for `hanmill.merge`."""
+    return _of_all(df, pipeline, _parts.folded)
+
+
+def _of_all(df, pipeline: Pipeline, part) -> list[bytes]:
     import daft
     import pyarrow as pa
 
+    df, pipeline = _placed(df, pipeline)
     names = df.column_names
 
     @daft.func.batch(return_dtype=daft.DataType.binary())
-    def fold(*columns):
-        arrays = [column.to_arrow() for column in columns]
-        # One of its own, so that a batch that has to be done again counts once.
-        mill = pipeline.for_partition(0)
-        mill.process(pa.table(arrays, names=names))
+    def of_batch(*columns):
+        table = pa.table([column.to_arrow() for column in columns], names=names)
         # A column has to be as long as the batch; the part stands in its first row.
-        part = [mill.partial()] + [None] * (len(arrays[0]) - 1)
-        return daft.Series.from_arrow(pa.array(part[: len(arrays[0])], pa.large_binary()), "partial")
+        rows = [part(pipeline, [table])] + [None] * (table.num_rows - 1)
+        return daft.Series.from_arrow(pa.array(rows[: table.num_rows], pa.large_binary()), "part")
 
-    folded = df.select(fold(*(daft.col(name) for name in names)).alias("partial"))
-    return [part for part in folded.to_pydict()["partial"] if part is not None]
+    parts = df.select(of_batch(*(daft.col(name) for name in names)).alias("part")).to_pydict()["part"]
+    return _parts.in_order(part for part in parts if part is not None)
+
+
+def _placed(df, pipeline: Pipeline):
+    from daft.functions import monotonically_increasing_id
+
+    if pipeline.place is not None:
+        return df, pipeline
+    return df.with_column(_parts.PLACE, monotonically_increasing_id()), pipeline._at(_parts.PLACE)

@@ -5,17 +5,28 @@ use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use hanmill::arrow::Columns;
 use hanmill::config::Output;
-use hanmill::document::{Document, Place, SourceRef};
+use hanmill::document::{Document, Fields, Place, SourceRef};
 use hanmill::pipeline::Milled;
 
 /// The column that is milled, and the one that names the documents.
 const TEXT: &str = "text";
 const ID: &str = "id";
+
+/// What tells the places of documents in the corpus.
+#[derive(Debug, Clone, Copy)]
+pub enum Places<'a> {
+    /// They are counted, from `first`, in the part `file` of the corpus.
+    Counted { file: u32, first: u64 },
+    /// A column of integers.
+    Column(&'a str),
+}
+
 /// Columns that are of no use here: the caller has them.
 const NOT_OURS: [&str; 5] = [ID, "path", "line", TEXT, "fields"];
 /// Columns that tell what became of a row.
@@ -27,10 +38,7 @@ const MAX_BYTES: usize = 512 << 20;
 ///
 /// A column that bears the name of one of the mill's goes out as `NAME_in`, with as many `_in` as it takes.
 pub fn schema(input: &Schema, output: &Output) -> Result<SchemaRef, String> {
-    let text = input.column_with_name(TEXT).map(|(at, _)| at).ok_or_else(|| {
-        let names: Vec<&str> = input.fields().iter().map(|field| field.name().as_str()).collect();
-        format!("the batch has no column `text`; its columns: {}", names.join(", "))
-    })?;
+    let text = input.index_of(TEXT).map_err(|_| no_column(TEXT, input))?;
     let ours = ours(output);
     let mut names: HashSet<String> = ours.iter().map(|field| field.name().clone()).collect();
     names.insert(TEXT.to_owned());
@@ -50,6 +58,14 @@ pub fn schema(input: &Schema, output: &Output) -> Result<SchemaRef, String> {
     Ok(Arc::new(Schema::new_with_metadata(fields, input.metadata().clone())))
 }
 
+fn no_column(name: &str, schema: &Schema) -> String {
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    if names.is_empty() {
+        return format!("the batch has no column `{name}`, nor any other");
+    }
+    format!("the batch has no column `{name}`; its columns: {}", names.join(", "))
+}
+
 /// Returns the columns that the mill adds.
 fn ours(output: &Output) -> Vec<Arc<Field>> {
     let schema = hanmill::arrow::schema(output.tokens);
@@ -63,32 +79,34 @@ fn ours(output: &Output) -> Vec<Arc<Field>> {
 pub fn documents(
     batch: &RecordBatch,
     reads_bytes: bool,
-    file: u32,
-    first: u64,
+    places: Places<'_>,
 ) -> Result<Vec<Option<Document>>, String> {
-    let column = batch.column_by_name(TEXT).ok_or("the batch has no column `text`")?;
+    let schema = batch.schema();
+    let column = batch.column_by_name(TEXT).ok_or_else(|| no_column(TEXT, &schema))?;
+    let column = &plain(column)?;
     let ids = batch
         .column_by_name(ID)
         .map(|ids| cast(ids, &DataType::LargeUtf8))
         .transpose()
         .map_err(|error| format!("the column `id` can't be read as strings: {error}"))?;
     let ids = ids.as_ref().map(|ids| ids.as_string::<i64>());
+    let place: Vec<Place> = match places {
+        Places::Counted { file, first } => {
+            let row_numbers = (0..batch.num_rows() as u64).map(|row| first + row);
+            row_numbers.map(|offset| Place { file, offset }).collect()
+        }
+        Places::Column(name) => read_places(batch, name)?,
+    };
     let id = |row: usize| match ids {
         Some(ids) if ids.is_valid(row) => ids.value(row).to_owned(),
-        _ => (first + row as u64).to_string(),
-    };
-    let column = match column.data_type() {
-        DataType::Dictionary(_, values) => {
-            &cast(column, values).map_err(|error| error.to_string())?
-        }
-        _ => column,
+        _ => place[row].offset.to_string(),
     };
     let load: Box<dyn Fn(usize) -> Document> = match column.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
             let texts = cast(column, &DataType::LargeUtf8).map_err(|error| error.to_string())?;
             Box::new(move |row| Document::from_text(id(row), texts.as_string::<i64>().value(row)))
         }
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+        kind if is_binary(kind) => {
             if !reads_bytes {
                 return Err(
                     "the column `text` holds bytes, and no stage decodes them; begin with the \
@@ -103,11 +121,16 @@ pub fn documents(
         }
         other => return Err(format!("the column `text` holds {other}, neither strings nor bytes")),
     };
+    let mut fields = fields(batch, places)?.into_iter();
     let path: Arc<str> = "".into();
+    let nulls = column.logical_nulls();
+    let is_valid = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
     let document = |row: usize| {
-        column.is_valid(row).then(|| {
+        let fields = fields.next().unwrap_or_default();
+        is_valid(row).then(|| {
             let mut doc = load(row);
-            doc.place = Place { file, offset: first + row as u64 };
+            doc.place = place[row];
+            doc.fields = fields;
             doc.source = SourceRef { path: path.clone(), ..SourceRef::default() };
             doc
         })
@@ -124,6 +147,80 @@ pub fn documents(
     Ok(documents)
 }
 
+/// Returns a column without its dictionary, if it has one.
+fn plain(column: &ArrayRef) -> Result<ArrayRef, String> {
+    match column.data_type() {
+        DataType::Dictionary(_, values) => {
+            cast(column, values).map_err(|error| format!("the column `text`: {error}"))
+        }
+        _ => Ok(column.clone()),
+    }
+}
+
+fn is_binary(kind: &DataType) -> bool {
+    matches!(
+        kind,
+        DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_)
+    )
+}
+
+fn read_places(batch: &RecordBatch, name: &str) -> Result<Vec<Place>, String> {
+    let column = batch.column_by_name(name).ok_or_else(|| no_column(name, &batch.schema()))?;
+    let wrong = |row: usize, what: &str| {
+        format!("the column `{name}`, which tells the places of documents, {what} in row {row}")
+    };
+    if !column.data_type().is_integer() {
+        return Err(format!(
+            "the column `{name}`, which tells the places of documents, holds {}, not integers",
+            column.data_type()
+        ));
+    }
+    let offsets = cast(column, &DataType::UInt64).map_err(|error| error.to_string())?;
+    let offsets = offsets.as_primitive::<UInt64Type>();
+    let place = |row: usize| match (column.is_valid(row), offsets.is_valid(row)) {
+        (false, _) => Err(wrong(row, "is null")),
+        (true, false) => Err(wrong(row, "is below 0")),
+        (true, true) => Ok(Place { file: 0, offset: offsets.value(row) }),
+    };
+    (0..batch.num_rows()).map(place).collect()
+}
+
+/// Returns the fields of each row: all other columns that hold strings, numbers, truth values or dates, or lists
+/// of them. Bytes and vectors are no use to any stage.
+fn fields(batch: &RecordBatch, places: Places<'_>) -> Result<Vec<Fields>, String> {
+    let schema = batch.schema();
+    let is_field = |field: &Field| {
+        let is_place = matches!(places, Places::Column(name) if name == field.name());
+        field.name() != TEXT && field.name() != ID && !is_place && is_value(field.data_type())
+    };
+    let columns: Vec<usize> =
+        (0..batch.num_columns()).filter(|&at| is_field(schema.field(at))).collect();
+    let others = batch.project(&columns).map_err(|error| error.to_string())?;
+    hanmill::arrow::fields(&others).map_err(|error| format!("the other columns: {error}"))
+}
+
+fn is_value(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, values) => is_value(values),
+        DataType::List(item) | DataType::LargeList(item) => {
+            is_value(item.data_type()) && !item.data_type().is_floating()
+        }
+        DataType::Struct(fields) => fields.iter().all(|field| is_value(field.data_type())),
+        DataType::Null
+        | DataType::Boolean
+        | DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Timestamp(..) => true,
+        kind => kind.is_integer() || kind.is_floating(),
+    }
+}
+
 /// Returns the rows of `batch` with what became of them; `milled` has those that are not null.
 pub fn milled(
     batch: &RecordBatch,
@@ -138,9 +235,10 @@ pub fn milled(
     let [mut status, mut stage, mut reason] = [(); 3].map(|()| StringBuilder::new());
     let input = batch.column_by_name(TEXT).expect("the schema has a text");
     // A row that is not kept has the text it came with.
-    let texts = match input.data_type() {
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => None,
-        _ => Some(cast(input, &DataType::LargeUtf8).map_err(|error| error.to_string())?),
+    let input = &plain(input)?;
+    let texts = match is_binary(input.data_type()) {
+        true => None,
+        false => Some(cast(input, &DataType::LargeUtf8).map_err(|error| error.to_string())?),
     };
     let texts = texts.as_ref().map(|texts| texts.as_string::<i64>());
     let mut milled = milled.into_iter();

@@ -1,7 +1,10 @@
-"""A made-up corpus, and what the command line makes of it."""
+"""A made-up corpus, what the command line makes of it, and the engines there are."""
 
+import functools
+import importlib
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,45 +18,90 @@ TEXTS = [
     "機器學習需要大量語料，語料質量決定模型質量。",
 ]
 
+#: Stages of every kind: of one document, of a field, of the whole corpus ahead of the run and behind it.
 PIPELINE = """\
 input: corpus.jsonl
 output: out
 stages:
   - repair
-  - convert: {config: t2s}
-  - segment: {pos: true}
-  - keywords: {top: 5, method: tfidf}
+  - dedup
+  - convert: {config: t2s, when: fields.place != "臺北"}
+  - segment: {pos: true, user_dict: words.txt}
+  - keywords: {top: 5}
   - report
 """
 
 
 def rows(n=200):
+    """Texts of several lengths, some of them twice."""
     return [
-        {"id": f"d{at:03}", "text": "".join(TEXTS[(at * k + k) % 5] for k in range(1, 2 + at % 7)) + f"第{at}篇"}
+        {
+            "id": f"d{at:03}",
+            "place": ["臺北", "北京", None][at % 3],
+            "text": "".join(TEXTS[(at * k + k) % 5] for k in range(1, 2 + at % 7))
+            + ("" if at % 20 == 0 else f"第{at}篇"),
+        }
         for at in range(n)
     ]
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
+    """The corpus and its pipeline."""
     folder = tmp_path_factory.mktemp("corpus")
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows()]
     (folder / "corpus.jsonl").write_text("".join(lines), encoding="utf-8")
+    (folder / "words.txt").write_text("农业机器人 5 n\n", encoding="utf-8")
     (folder / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
     return folder
 
 
+@functools.cache
+def program():
+    """The command line to compare with."""
+    built = Path(__file__).parents[2] / "target" / "debug" / "hanmill"
+    found = os.environ.get("HANMILL", str(built))
+    if not Path(found).exists() and "HANMILL_ENGINES" not in os.environ:
+        pytest.skip(f"there is no {found} to compare with; `cargo build` makes it, and HANMILL names another")
+    return found
+
+
+def hanmill(folder, *args):
+    """Run the command line in `folder`."""
+    ran = subprocess.run([program(), *args], cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
 @pytest.fixture(scope="session")
 def by_command_line(folder):
-    """What the command line gives, with the folder of its results."""
-    built = Path(__file__).parents[2] / "target" / "debug" / "hanmill"
-    program = os.environ.get("HANMILL", str(built))
-    subprocess.run([program, "run", "pipeline.yaml"], cwd=folder, check=True, capture_output=True)
-    lines = (folder / "out" / "documents.jsonl").read_text(encoding="utf-8").splitlines()
+    """What the command line gives, by the ids of the documents; its results are in `out`."""
+    hanmill(folder, "run", "pipeline.yaml")
+    return written(folder / "out")
+
+
+def written(out):
+    """What is compared of the documents in the folder of a run."""
+    lines = (out / "documents.jsonl").read_text(encoding="utf-8").splitlines()
     return {row["id"]: seen(row) for row in map(json.loads, lines)}
 
 
+def kept(rows):
+    """What is compared of the rows of a pipeline that were kept."""
+    return {row["id"]: seen(row) for row in rows if row["status"] == "kept"}
+
+
 def seen(row):
-    """What is compared of a document."""
-    words = [(keyword["word"], keyword["weight"], keyword["count"]) for keyword in row["keywords"] or []]
+    words = [(word["word"], word["weight"], word["count"], word["df"]) for word in row["keywords"] or []]
     return row["text"], list(row["tokens"]), list(row["pos"]), words
+
+
+def engine(name, module):
+    """Import the module of an engine, or skip the test where it is missing.
+
+    Where `HANMILL_ENGINES` names engines, those have to be there.
+    """
+    if name in os.environ.get("HANMILL_ENGINES", "").split():
+        return importlib.import_module(module)
+    if name == "spark" and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        pytest.skip("Spark needs Java")
+    return pytest.importorskip(module, reason=f"{module} is not installed")

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -108,16 +109,22 @@ impl Mill {
     /// pipeline is for those that it reads from files.
     ///
     /// # Errors
-    /// If a stage panics in the midst of folding, which no document is to blame for.
+    /// If a stage panics in the midst of folding, which no document is to blame for; or once `cancel` is
+    /// set, when some of the documents may have been folded and others not.
     pub fn process(
         &self,
         documents: Vec<Document>,
         is_folded: bool,
+        cancel: &AtomicBool,
     ) -> Result<Vec<Milled>, RunError> {
         let bytes =
             documents.iter().map(|doc| doc.raw.len().max(doc.text().len()) as u64).sum::<u64>();
         let milled = self.pool.install(|| {
-            let milled = documents.into_par_iter().map(|doc| self.carry(doc, is_folded));
+            let milled =
+                documents.into_par_iter().map(|doc| match cancel.load(Ordering::Relaxed) {
+                    true => Err(RunError::Cancelled { read: 0 }),
+                    false => self.carry(doc, is_folded),
+                });
             milled.collect::<Result<Vec<_>, _>>()
         })?;
         if is_folded {
@@ -158,13 +165,27 @@ impl Mill {
         self.surveys.len()
     }
 
-    /// Shows documents to the first stage that is still to look at the corpus.
-    pub fn look(&self, documents: Vec<Document>) {
+    /// Returns the first stage that can't do its work before it was shown all documents, and was not.
+    pub fn blind(&self) -> Option<&'static str> {
+        let stages = self.pipeline.stages();
+        let is_folded: Vec<bool> = partials(stages).iter().map(Option::is_some).collect();
+        let at = self.surveys.iter().find(|&&at| {
+            survey(&stages[at], is_folded[at]).is_some_and(|survey| survey.wants_all())
+        });
+        at.map(|&at| stages[at].name)
+    }
+
+    /// Shows documents to the first stage that is still to look at the corpus; what is left of them once
+    /// `cancel` is set is not shown.
+    pub fn look(&self, documents: Vec<Document>, cancel: &AtomicBool) {
         let Some((at, survey)) = self.next_survey() else { return };
         let stages = &self.pipeline.stages()[..at];
         let looked = self.pool.install(|| {
             let look = |(mut worker, mut seen): (Worker, Box<dyn Any + Send>),
                         mut doc: Document| {
+                if cancel.load(Ordering::Relaxed) {
+                    return (worker, seen);
+                }
                 if let Ok(Fate::Kept) = worker.carry(stages, &mut doc) {
                     // A panic costs no more than what this document would have added.
                     let _ = guarded(|| {
