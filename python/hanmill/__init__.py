@@ -203,7 +203,8 @@ def _whole(batch):
             if any(None in part.buffers()[2:] for part in getattr(column, "chunks", [column])):
                 import pyarrow as pa
 
-                batch = batch.set_column(at, batch.schema.field(at), pa.array(column.to_pylist(), kind))
+                plain = pa.large_string() if str(kind) == "string_view" else pa.large_binary()
+                batch = batch.set_column(at, batch.schema.names[at], pa.array(column.to_pylist(), plain))
     return batch
 
 
