@@ -200,7 +200,8 @@ def _whole(batch):
     for at, kind in enumerate(types):
         if str(kind) in ("string_view", "binary_view") and hasattr(batch, "set_column"):
             column = batch.column(at)
-            if any(None in part.buffers()[2:] for part in getattr(column, "chunks", [column])):
+            parts = getattr(column, "chunks", [column])
+            if any(buffer is None for part in parts for buffer in part.buffers()[2:]):
                 import pyarrow as pa
 
                 plain = pa.large_string() if str(kind) == "string_view" else pa.large_binary()
