@@ -132,7 +132,7 @@ class Pipeline:
         Raises `ValueError` if the batch is not of that kind, or if a stage, such as `dedup`, is still to be
         shown all documents; see `needs_look`.
         """
-        return self._get().process(batch, fold)
+        return self._get().process(_whole(batch), fold)
 
     def schema(self, schema):
         """Return the columns that `process` makes of batches with the columns of `schema`."""
@@ -149,7 +149,7 @@ class Pipeline:
         Such a stage, as `keywords` where it weighs by the corpus, otherwise knows nothing of the other
         documents; and `dedup` can't work at all. See `needs_look`.
         """
-        self._get().look(batch)
+        self._get().look(_whole(batch))
 
     @property
     def needs_look(self) -> bool:
@@ -192,6 +192,21 @@ class Pipeline:
         pipeline = type(self).__new__(type(self))
         pipeline._init(self._text, self._path, list(self._looks), self._partition, place)
         return pipeline
+
+
+def _whole(batch):
+    """Make columns anew that lack a buffer, as views do that pyarrow 21 has cast: to read them would crash."""
+    types = getattr(getattr(batch, "schema", None), "types", [])
+    for at, kind in enumerate(types):
+        if str(kind) in ("string_view", "binary_view") and hasattr(batch, "set_column"):
+            column = batch.column(at)
+            parts = getattr(column, "chunks", [column])
+            if any(buffer is None for part in parts for buffer in part.buffers()[2:]):
+                import pyarrow as pa
+
+                plain = pa.large_string() if str(kind) == "string_view" else pa.large_binary()
+                batch = batch.set_column(at, batch.schema.names[at], pa.array(column.to_pylist(), plain))
+    return batch
 
 
 def merge(pipeline: Pipeline, partials, output: str | os.PathLike[str]) -> list[Path]:

@@ -5,6 +5,21 @@ from typing import Any, Literal, NamedTuple, Protocol, overload
 
 from . import _hanmill
 
+__all__ = [
+    "Encoding",
+    "Pipeline",
+    "__version__",
+    "convert",
+    "cut",
+    "decode",
+    "detect",
+    "keywords",
+    "merge",
+    "repair",
+    "segment",
+    "tokenize",
+]
+
 __version__: str
 
 _Path = str | os.PathLike[str]
