@@ -71,7 +71,7 @@ fn as_nobody(mill: &Mill, args: &[&str]) -> Option<Ran> {
 fn files_and_folders_that_may_not_be_read_are_told() {
     let mill = Mill::new(DECODE);
     let lock = |name: &str| {
-        fs::set_permissions(mill.path(name), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(mill.path(name), fs::Permissions::from_mode(0o000)).unwrap();
     };
     mill.write("in/good.txt", "好");
     mill.write("in/secret.txt", "密");
