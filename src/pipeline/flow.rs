@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::journal::{Checkpoint, Earlier, Journal, Stored};
 use super::permits::Permits;
-use super::worker::{Fate, Seen, Worker, failure, guarded};
+use super::worker::{Fate, Seen, Unloaded, Worker, failure, guarded};
 use super::{Pipeline, PipelineStage, RunError, RunOptions};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::{Place, SourceRef};
@@ -109,8 +109,9 @@ pub(super) fn run(
             let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
             let most_of_a_leg = leg_bytes(pipeline);
             let (mut leg, mut leg_bytes) = (0, 0);
-            for (at, jobs) in batches(jobs.take(most)).enumerate() {
+            for (at, mut jobs) in batches(jobs.take(most)).enumerate() {
                 let permit = permits.take(jobs.iter().map(|job| cost(pipeline, job)).sum());
+                jobs.iter_mut().for_each(Job::fetch);
                 if shared.stopped.load(Ordering::Relaxed) || options.is_cancelled() {
                     *lock(&shared.unread) = Some(jobs[0].place);
                     break;
@@ -288,7 +289,7 @@ enum Outcome {
     },
     Quarantined(Failure),
     /// It ends the run.
-    Fatal(Failure),
+    Fatal(Box<RunError>),
 }
 
 impl Shared<'_> {
@@ -385,12 +386,20 @@ impl Shared<'_> {
     /// Mills one document, and appends it to `rows` if it is kept.
     fn outcome(&self, worker: &mut Worker, job: Job, rows: &mut Rows) -> Result<Outcome, Failure> {
         let stages = self.pipeline.stages();
-        let mut doc = Worker::load(job)?;
+        let mut doc = match Worker::load(job) {
+            Ok(doc) => doc,
+            Err(Unloaded::Failed(failure)) => return Err(failure),
+            Err(Unloaded::Unreachable(error)) => return Ok(Outcome::Fatal(Box::new(error))),
+        };
         match worker.carry(stages, &mut doc)? {
             Fate::Dropped { stage, reason } => {
                 Ok(Outcome::Dropped { id: doc.id, source: doc.source, stage, reason })
             }
-            Fate::Fatal(failure) => Ok(Outcome::Fatal(failure)),
+            Fate::Fatal(failure) => {
+                let Failure { id, source: place, stage, error: reason, .. } = failure;
+                let error = RunError::Document { id, place, stage, reason };
+                Ok(Outcome::Fatal(Box::new(error)))
+            }
             Fate::Kept => {
                 let seen = worker.observe(stages, &doc)?;
                 guarded(|| self.encoder.encode(&doc, rows))
@@ -543,9 +552,8 @@ impl<'a> Writer<'a> {
         for milled in documents {
             let input_bytes = milled.input_bytes;
             // Only here is it known that no document ahead of it ends the run as well.
-            if let Outcome::Fatal(failure) = milled.outcome {
-                let Failure { id, source: place, stage, error: reason, .. } = failure;
-                return Err(RunError::Document { id, place, stage, reason });
+            if let Outcome::Fatal(error) = milled.outcome {
+                return Err(*error);
             }
             self.results.take(milled, &mut self.so_far).map_err(at(self.outputs))?;
             self.refuse_errors(ERRORS_AFTER)?;

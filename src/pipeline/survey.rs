@@ -5,12 +5,12 @@
 //! place, so that the same corpus always gives the same sample.
 
 use std::any::Any;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::flow::{batches, cost};
 use super::journal::{Journal, Stored, read_stored};
 use super::permits::Permits;
-use super::worker::{Fate, Worker, guarded, partials};
+use super::worker::{Fate, Unloaded, Worker, guarded, partials};
 use super::{Pipeline, RunError, RunOptions};
 use crate::document::Place;
 use crate::sink::Outputs;
@@ -83,6 +83,10 @@ fn is_in_sample(place: Place, step: u64) -> bool {
     (hash ^ (hash >> 31)).is_multiple_of(step)
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A worker, and what it has seen.
 struct Looker {
     worker: Worker,
@@ -100,16 +104,22 @@ fn look(
     let stages = &pipeline.stages()[..at];
     let permits = Permits::new(pipeline.settings().memory.0);
     let lookers: Mutex<Vec<Looker>> = Mutex::default();
+    let unreachable: Mutex<Option<RunError>> = Mutex::default();
     let take_looker = || {
-        let resting = lookers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let resting = lock(&lookers).pop();
         resting.unwrap_or_else(|| Looker { worker: Worker::new(stages), seen: survey.empty() })
     };
     let mill = |jobs: Vec<Job>| {
         let Looker { mut worker, mut seen } = take_looker();
         for job in jobs {
             let input_bytes = job.input_bytes;
+            let loaded = Worker::load(job);
+            if let Err(Unloaded::Unreachable(error)) = loaded {
+                lock(&unreachable).get_or_insert(error);
+                break;
+            }
             // One that fails here will fail again, and is told of then.
-            if let Ok(mut doc) = Worker::load(job)
+            if let Ok(mut doc) = loaded
                 && let Ok(Fate::Kept) = worker.carry(stages, &mut doc)
             {
                 // A panic costs no more than what this document would have added.
@@ -122,7 +132,7 @@ fn look(
                 progress.surveyed(input_bytes);
             }
         }
-        lookers.lock().unwrap_or_else(PoisonError::into_inner).push(Looker { worker, seen });
+        lock(&lookers).push(Looker { worker, seen });
     };
     let step = match survey.wants_all() {
         true => 1,
@@ -133,11 +143,12 @@ fn look(
             source::jobs(pipeline.files(), Stretch::default(), pipeline.max_document_bytes());
         let most = options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
         let jobs = jobs.take(most).filter(|job| is_in_sample(job.place, step));
-        for jobs in batches(jobs) {
+        for mut jobs in batches(jobs) {
             let permit = permits.take(jobs.iter().map(|job| cost(pipeline, job)).sum());
-            if options.is_cancelled() {
+            if options.is_cancelled() || lock(&unreachable).is_some() {
                 break;
             }
+            jobs.iter_mut().for_each(Job::fetch);
             let (mill, permits) = (&mill, &permits);
             scope.spawn_fifo(move |_| {
                 let _permit = Returning { permits, permit };
@@ -145,6 +156,9 @@ fn look(
             });
         }
     });
+    if let Some(error) = unreachable.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
     let mut all = survey.empty();
     for looker in lookers.into_inner().unwrap_or_else(PoisonError::into_inner) {
         survey.merge(&mut *all, looker.seen);

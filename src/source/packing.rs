@@ -204,7 +204,12 @@ impl Read for Unpacker {
         let packed = self.packed_bytes.load(Ordering::Relaxed);
         let unpacked = self.unpacked_bytes;
         let n = read.map_err(|cause| match cause.kind() {
-            io::ErrorKind::Interrupted => cause,
+            // Not of what is packed, but of where it comes from.
+            io::ErrorKind::Interrupted
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::StaleNetworkFileHandle => cause,
             kind @ io::ErrorKind::UnexpectedEof => {
                 io::Error::new(kind, UnpackError::Truncated { packing, packed, unpacked })
             }
