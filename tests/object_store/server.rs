@@ -44,7 +44,7 @@ pub struct State {
 
 impl State {
     pub fn put(&mut self, key: &str, bytes: &[u8]) {
-        let fnv = |hash, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
+        let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
         let version = bytes.iter().fold(0xCBF2_9CE4_8422_2325, fnv);
         self.objects.insert(key.to_owned(), Object { bytes: bytes.to_vec(), version });
     }
