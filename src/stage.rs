@@ -502,6 +502,21 @@ impl DocumentError {
         self.cause = Some(cause.into());
         self
     }
+
+    /// Tells whether it is no fault of the document: what it was to be read from can't be reached any
+    /// more.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<std::io::Error>()
+                && error.kind() == std::io::ErrorKind::NetworkDown
+            {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
 }
 
 /// Why the results of a corpus stage could not be made.

@@ -79,7 +79,9 @@ fn each_mistake_is_shown_at_its_place() {
         "input_options",
         "input:\n  - {path: lines.jsonl, format: jsnl, delimter: ','}\n  - {path: seeds, encoding: gkb, split: 3}\nstages: [decode]\n",
     );
+    #[cfg(not(feature = "object-store"))]
     check("input_in_a_store", "input: s3://bucket/corpus/\nstages: [decode]\n");
+    check("output_in_a_store", "input: seeds\noutput: s3://bucket/out/\nstages: [decode]\n");
     check("input_of_csv_is_text", "input: {path: seeds, format: csv}\nstages: [segment]\n");
     check("standard_input_is_bytes", "input: '-'\nstages: [segment]\n");
     check("output_is_a_file", "input: seeds\noutput: seeds/a.txt\nstages: [decode]\n");

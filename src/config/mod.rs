@@ -12,6 +12,7 @@ mod settings;
 mod stage_keys;
 mod yaml;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -288,6 +289,22 @@ impl Checker<'_> {
             Some(folder) => folder.clone(),
             None => base.join(&settings.output.path),
         };
+        let named = match &self.overrides.output {
+            Some(folder) => folder.to_string_lossy(),
+            None => Cow::Borrowed(&*settings.output.path),
+        };
+        if source::is_store(&named) {
+            let span =
+                node.filter(|_| self.overrides.output.is_none()).map(|node| node.span.clone());
+            let message =
+                format!("output: `{named}` lies in an object store, where results can't go");
+            let help = format!(
+                "write to a folder, and copy that: `aws s3 cp --recursive out/ {named}` or \
+                 `rclone copy`"
+            );
+            self.problems.push(Diagnostic { span, ..Diagnostic::error(message).help(help) });
+            return folder;
+        }
         let problem = if folder.as_os_str().is_empty() {
             Some("the output folder has no name".to_owned())
         } else {
@@ -364,8 +381,11 @@ impl Checker<'_> {
                     let problem = Diagnostic { span, ..Diagnostic::error(message) };
                     self.problems.push(match &error {
                         InputError::Missing(path) => meant_path(problem, path),
-                        InputError::NoStore(_) => problem
-                            .help("copy the files here first, or pipe one into `input: \"-\"`"),
+                        InputError::NoStore(_) => problem.help(
+                            "build it with `cargo install hanmill --features object-store`, or in its \
+                             source with `cargo run --release --features object-store`; or copy the \
+                             files here first",
+                        ),
                         _ => problem,
                     });
                 }

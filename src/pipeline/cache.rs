@@ -16,7 +16,7 @@ use serde_bytes::ByteBuf;
 use serde_json::json;
 
 use super::journal::Begun;
-use super::worker::{Fate, Worker};
+use super::worker::{Fate, Unloaded, Worker};
 use super::{Pipeline, PipelineStage, RunError, StageStats};
 use crate::corpus::Failure;
 use crate::document::{Document, Place, SourceRef, StoredEncoding, interned};
@@ -227,19 +227,21 @@ pub(super) enum Start {
 }
 
 /// Loads the document of a job, from the input or from a cache.
-pub(super) fn load(stages: &[PipelineStage], job: Job) -> Result<Start, Failure> {
+pub(super) fn load(stages: &[PipelineStage], job: Job) -> Result<Start, Unloaded> {
     let (place, job_source) = (job.place, job.source.clone());
     let bytes = match job.into_stored() {
         Ok(bytes) => bytes,
         Err(job) => return Worker::load(job).map(|doc| Start::Document(Box::new(doc))),
     };
-    let damaged = |error: FinishError| Failure {
-        id: job_source.to_string(),
-        source: job_source.clone(),
-        stage: "cache".into(),
-        error: error.to_string(),
-        rest_of_file: false,
-        encoding: None,
+    let damaged = |error: FinishError| {
+        Unloaded::Failed(Failure {
+            id: job_source.to_string(),
+            source: job_source.clone(),
+            stage: "cache".into(),
+            error: error.to_string(),
+            rest_of_file: false,
+            encoding: None,
+        })
     };
     match unpack::<StoredFate>(&bytes).map_err(damaged)? {
         StoredFate::Kept(bytes) => {
@@ -253,11 +255,11 @@ pub(super) fn load(stages: &[PipelineStage], job: Job) -> Result<Start, Failure>
             let fate = Fate::Dropped { stage: stage.name, reason: interned(&reason) };
             Ok(Start::Over { id, source: job_source, fate })
         }
-        StoredFate::Failed { failure, encoding } => Err(Failure {
+        StoredFate::Failed { failure, encoding } => Err(Unloaded::Failed(Failure {
             source: job_source,
             encoding: encoding.map(|encoding| Box::new(encoding.into_encoding())),
             ..failure
-        }),
+        })),
     }
 }
 

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::cache::{self, Caches, Entries, Entry, Start};
 use super::journal::{Checkpoint, Earlier, Journal, Stored};
 use super::permits::Permits;
-use super::worker::{Fate, Seen, Worker, failure, guarded};
+use super::worker::{Fate, Seen, Unloaded, Worker, failure, guarded};
 use super::{Pipeline, PipelineStage, RunError, RunOptions};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::{Document, Place, SourceRef};
@@ -124,8 +124,9 @@ pub(super) fn run(
             let most = most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
             let most_of_a_leg = leg_bytes(pipeline);
             let (mut leg, mut leg_bytes) = (0, 0);
-            for (at, jobs) in batches(jobs.take(most)).enumerate() {
+            for (at, mut jobs) in batches(jobs.take(most)).enumerate() {
                 let permit = permits.take(jobs.iter().map(|job| cost(pipeline, job)).sum());
+                jobs.iter_mut().for_each(Job::fetch);
                 if shared.stopped.load(Ordering::Relaxed) || options.is_cancelled() {
                     *lock(&shared.unread) = Some(jobs[0].place);
                     break;
@@ -307,7 +308,7 @@ enum Outcome {
     },
     Quarantined(Failure),
     /// It ends the run.
-    Fatal(Failure),
+    Fatal(Box<RunError>),
 }
 
 impl Shared<'_> {
@@ -430,7 +431,12 @@ impl Shared<'_> {
     ) -> Result<Outcome, Failure> {
         let stages = self.pipeline.stages();
         let mut entry = entries.entry(&job);
-        let carried = cache::load(stages, job).and_then(|start| match start {
+        let start = match cache::load(stages, job) {
+            Err(Unloaded::Unreachable(error)) => return Ok(Outcome::Fatal(Box::new(error))),
+            Err(Unloaded::Failed(failure)) => Err(failure),
+            Ok(start) => Ok(start),
+        };
+        let carried = start.and_then(|start| match start {
             Start::Document(mut doc) => {
                 let fate = self.carry(worker, &mut doc, &mut entry)?;
                 Ok((doc, fate))
@@ -451,7 +457,11 @@ impl Shared<'_> {
             Fate::Dropped { stage, reason } => {
                 Ok(Outcome::Dropped { id: doc.id, source: doc.source, stage, reason })
             }
-            Fate::Fatal(failure) => Ok(Outcome::Fatal(failure)),
+            Fate::Fatal(failure) => {
+                let Failure { id, source: place, stage, error: reason, .. } = failure;
+                let error = RunError::Document { id, place, stage, reason };
+                Ok(Outcome::Fatal(Box::new(error)))
+            }
             Fate::Kept => {
                 let seen = worker.observe(stages, &doc)?;
                 guarded(|| self.encoder.encode(&doc, rows))
@@ -608,9 +618,8 @@ impl<'a> Writer<'a> {
         for milled in documents {
             let input_bytes = milled.input_bytes;
             // Only here is it known that no document ahead of it ends the run as well.
-            if let Outcome::Fatal(failure) = milled.outcome {
-                let Failure { id, source: place, stage, error: reason, .. } = failure;
-                return Err(RunError::Document { id, place, stage, reason });
+            if let Outcome::Fatal(error) = milled.outcome {
+                return Err(*error);
             }
             self.results.take(milled, &mut self.so_far).map_err(at(self.outputs))?;
             self.refuse_errors(ERRORS_AFTER)?;

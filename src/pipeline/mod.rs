@@ -32,6 +32,8 @@ use crate::document::Place;
 use crate::expression::Expression;
 use crate::sink::Outputs;
 use crate::source::InputFile;
+#[cfg(feature = "object-store")]
+use crate::source::Location;
 use crate::stage::{Built, DocumentError, FinishError};
 
 use cache::Caches;
@@ -224,7 +226,8 @@ impl Pipeline {
         Ok(hasher.finalize().to_hex().to_string())
     }
 
-    /// Returns the BLAKE3 hash, in hex, of the names, sizes and times of the input files.
+    /// Returns the BLAKE3 hash, in hex, of the names, sizes and times of the input files, and of the
+    /// versions that stores name.
     fn inputs_hash(&self, options: &RunOptions<'_>) -> String {
         let mut hasher = blake3::Hasher::new();
         for file in self.files() {
@@ -234,6 +237,10 @@ impl Pipeline {
             hasher.update(file.shown.as_bytes());
             hasher.update(&[0]);
             hasher.update(&file.bytes.to_le_bytes());
+            #[cfg(feature = "object-store")]
+            if let Location::Object(object) = &file.location {
+                hasher.update(object.version().as_bytes());
+            }
             let copied = file.location.path().filter(|_| &*file.shown == "-");
             match copied.and_then(|path| File::open(path).ok()) {
                 // The copy of standard input is always new, though what it holds may not be.
@@ -500,6 +507,16 @@ pub enum RunError {
         place: crate::document::SourceRef,
         /// The stage.
         stage: String,
+        /// Why, with the causes behind it.
+        reason: String,
+    },
+    /// What the documents lie in, such as an object store, can't be reached any more.
+    #[error(
+        "`{place}` can't be read on: {reason}; run again to go on from here once that is mended"
+    )]
+    Unreachable {
+        /// The document that was to be read.
+        place: crate::document::SourceRef,
         /// Why, with the causes behind it.
         reason: String,
     },

@@ -8,7 +8,7 @@ use std::any::Any;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -17,7 +17,7 @@ use super::cache::{self, Caches, Start};
 use super::flow::{Run, batches, cost};
 use super::journal::{Begun, Journal, Stored, read_stored};
 use super::permits::Permits;
-use super::worker::{Fate, Worker, guarded, partials};
+use super::worker::{Fate, Unloaded, Worker, guarded, partials};
 use super::{Pipeline, RunError, RunOptions, Shard};
 use crate::document::Place;
 use crate::sink::sync_folder;
@@ -399,6 +399,10 @@ fn is_in_sample(place: Place, step: u64) -> bool {
     (hash ^ (hash >> 31)).is_multiple_of(step)
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A worker, and what it has seen.
 struct Looker {
     worker: Worker,
@@ -425,16 +429,22 @@ fn look(
     let unreadable = OnceLock::new();
     let permits = Permits::new(pipeline.settings().memory.0);
     let lookers: Mutex<Vec<Looker>> = Mutex::default();
+    let unreachable: Mutex<Option<RunError>> = Mutex::default();
     let take_looker = || {
-        let resting = lookers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let resting = lock(&lookers).pop();
         resting.unwrap_or_else(|| Looker { worker: Worker::new(stages), seen: survey.empty() })
     };
     let mill = |jobs: Vec<Job>| {
         let Looker { mut worker, mut seen } = take_looker();
         for job in jobs {
             let input_bytes = job.input_bytes;
+            let loaded = cache::load(stages, job);
+            if let Err(Unloaded::Unreachable(error)) = loaded {
+                lock(&unreachable).get_or_insert(error);
+                break;
+            }
             // One that fails here will fail again, and is told of then.
-            if let Ok(Start::Document(mut doc)) = cache::load(stages, job)
+            if let Ok(Start::Document(mut doc)) = loaded
                 && let Ok(Fate::Kept) =
                     worker.carry_part(stages, caches.first_stage()..at, &mut doc)
             {
@@ -448,7 +458,7 @@ fn look(
                 progress.surveyed(input_bytes);
             }
         }
-        lookers.lock().unwrap_or_else(PoisonError::into_inner).push(Looker { worker, seen });
+        lock(&lookers).push(Looker { worker, seen });
     };
     let step = match survey.wants_all() {
         true => 1,
@@ -458,11 +468,12 @@ fn look(
         let jobs = caches.jobs(pipeline, stretch, |_| true, &unreadable);
         let most = options.sample.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
         let jobs = jobs.take(most).filter(|job| is_in_sample(job.place, step));
-        for jobs in batches(jobs) {
+        for mut jobs in batches(jobs) {
             let permit = permits.take(jobs.iter().map(|job| cost(pipeline, job)).sum());
-            if options.is_cancelled() {
+            if options.is_cancelled() || lock(&unreachable).is_some() {
                 break;
             }
+            jobs.iter_mut().for_each(Job::fetch);
             let (mill, permits) = (&mill, &permits);
             scope.spawn_fifo(move |_| {
                 let _permit = Returning { permits, permit };
@@ -470,7 +481,8 @@ fn look(
             });
         }
     });
-    if let Some(error) = unreadable.into_inner() {
+    let unreachable = unreachable.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(error) = unreadable.into_inner().or(unreachable) {
         return Err(error);
     }
     let mut all = survey.empty();

@@ -134,6 +134,14 @@ pub(super) enum Fate {
     Fatal(Failure),
 }
 
+/// Why a document could not be loaded.
+pub(super) enum Unloaded {
+    /// There is something wrong with it.
+    Failed(Failure),
+    /// What it lies in can't be reached any more, which ends the run: those behind it are no nearer.
+    Unreachable(RunError),
+}
+
 impl Worker {
     /// Makes a worker for these stages.
     pub fn new(stages: &[PipelineStage]) -> Self {
@@ -146,16 +154,27 @@ impl Worker {
     }
 
     /// Loads the document of a job.
-    pub(super) fn load(job: Job) -> Result<Document, Failure> {
+    pub(super) fn load(job: Job) -> Result<Document, Unloaded> {
         let source = job.source.clone();
         let rest_of_file = job.ends_file();
-        guarded(|| job.load()).map_err(|error| Failure {
-            id: source.to_string(),
-            source,
-            stage: "source".into(),
-            error,
-            rest_of_file,
-            encoding: None,
+        let mut is_unreachable = false;
+        let loaded =
+            guarded(|| job.load().inspect_err(|error| is_unreachable = error.is_unreachable()));
+        loaded.map_err(|error| {
+            if is_unreachable {
+                return Unloaded::Unreachable(RunError::Unreachable {
+                    place: source,
+                    reason: error,
+                });
+            }
+            Unloaded::Failed(Failure {
+                id: source.to_string(),
+                source,
+                stage: "source".into(),
+                error,
+                rest_of_file,
+                encoding: None,
+            })
         })
     }
 

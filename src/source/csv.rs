@@ -73,6 +73,18 @@ impl Dialect {
         dialect
     }
 
+    /// Returns the name of the encoding as people are told it.
+    fn name(&self) -> &'static str {
+        if self.units.width == 4 { "UTF-32" } else { self.encoding.name() }
+    }
+
+    fn decoder(&self) -> UnitDecoder {
+        match self.units.width {
+            4 => UnitDecoder::Utf32 { is_big_endian: self.units.is_big_endian() },
+            _ => UnitDecoder::Other(self.encoding.new_decoder_without_bom_handling()),
+        }
+    }
+
     fn parser(&self) -> Reader {
         ReaderBuilder::new().delimiter(self.delimiter).build()
     }
@@ -106,6 +118,34 @@ impl Dialect {
     }
 }
 
+/// Decodes a unit at a time.
+enum UnitDecoder {
+    Utf32 { is_big_endian: bool },
+    Other(encoding_rs::Decoder),
+}
+
+impl UnitDecoder {
+    /// Decodes the next unit; returns the bytes of text that it adds, none if it is malformed.
+    fn decode(&mut self, unit: &[u8]) -> Option<usize> {
+        match self {
+            Self::Utf32 { is_big_endian } => utf32(unit, *is_big_endian).map(char::len_utf8),
+            Self::Other(decoder) => {
+                let mut out = [0; 16];
+                let (result, _, n) =
+                    decoder.decode_to_utf8_without_replacement(unit, &mut out, false);
+                let is_malformed = matches!(result, encoding_rs::DecoderResult::Malformed(..));
+                (!is_malformed).then_some(n)
+            }
+        }
+    }
+}
+
+/// Returns the character that four bytes are in UTF-32.
+fn utf32(unit: &[u8], is_big_endian: bool) -> Option<char> {
+    let unit: [u8; 4] = unit.try_into().ok()?;
+    char::from_u32(if is_big_endian { u32::from_be_bytes(unit) } else { u32::from_le_bytes(unit) })
+}
+
 /// Tells the first bytes of characters of two, in encodings whose second byte may look like ASCII.
 fn leads(encoding: &'static Encoding) -> Option<fn(u8) -> bool> {
     if encoding == SHIFT_JIS {
@@ -123,6 +163,10 @@ fn has_tabs(shown: &str) -> bool {
 }
 
 fn encoding_of(sample: &[u8], units: &Units) -> &'static Encoding {
+    if units.width == 4 {
+        // The standard has none so wide; what is read goes by the width.
+        return UTF_8;
+    }
     if units.width == 2 {
         return if units.is_big_endian() { UTF_16BE } else { UTF_16LE };
     }
@@ -175,6 +219,8 @@ fn delimiter_of(sample: &[u8]) -> u8 {
 /// The rows of a file as jobs.
 pub(super) struct Rows {
     stream: Result<Stream, Option<io::Error>>,
+    /// What the stream is of.
+    opened: InputFile,
     progress: Progress,
     shown: Arc<str>,
     file: u32,
@@ -200,8 +246,11 @@ struct Raw {
     offset: u64,
     bytes: Vec<u8>,
     byte_len: u64,
-    /// Whether nothing but the end of the file ends it.
+    n_fields: usize,
+    /// Whether nothing but the end of the file ends it,
     is_last: bool,
+    /// in spite of a quotation mark that is still to be closed.
+    is_open: bool,
 }
 
 impl Rows {
@@ -225,6 +274,7 @@ impl Rows {
         }
         let mut rows = Self {
             stream: opened.map_err(Some),
+            opened: file.clone(),
             progress: Progress::default(),
             shown: file.shown.clone(),
             file: at,
@@ -279,11 +329,30 @@ impl Rows {
     fn next_raw(&mut self) -> io::Result<Option<Raw>> {
         let width = self.dialect.units.width;
         let (mut out, mut ends) = ([0; 4096], [0; 256]);
-        let mut raw = Raw { offset: self.offset, bytes: Vec::new(), byte_len: 0, is_last: false };
+        let mut raw = Raw {
+            offset: self.offset,
+            bytes: Vec::new(),
+            byte_len: 0,
+            n_fields: 0,
+            is_last: false,
+            is_open: false,
+        };
         loop {
             let is_end = self.at >= self.narrow.len() && !self.fill()?;
+            if is_end && !raw.is_open {
+                // The end of a line ends a row but within quotes.
+                let (result, _, _, n) = self.parser.read_record(b"\n", &mut out, &mut ends);
+                raw.n_fields += n;
+                if result == ReadRecordResult::Record {
+                    raw.is_last = true;
+                    break;
+                }
+                raw.is_open = true;
+                continue;
+            }
             let input = if is_end { &[] } else { &self.narrow[self.at..] };
-            let (result, n_in, _, _) = self.parser.read_record(input, &mut out, &mut ends);
+            let (result, n_in, _, n) = self.parser.read_record(input, &mut out, &mut ends);
+            raw.n_fields += n;
             let bytes = &self.buffer[(self.at * width).min(self.buffer.len())..];
             let bytes = &bytes[..(n_in * width).min(bytes.len())];
             self.at += n_in;
@@ -303,7 +372,6 @@ impl Rows {
                 _ => {}
             }
         }
-        self.trim(&mut raw);
         Ok(Some(raw))
     }
 
@@ -325,7 +393,8 @@ impl Rows {
 
     fn next_job(&mut self) -> io::Result<Option<Job>> {
         let Some(table) = self.table.clone() else {
-            let Some(header) = self.next_raw()? else { return Ok(None) };
+            let Some(mut header) = self.next_raw()? else { return Ok(None) };
+            self.trim(&mut header);
             return match self.header(&header) {
                 Ok(table) => {
                     self.table = Some(Arc::new(table));
@@ -339,8 +408,12 @@ impl Rows {
                 }
             };
         };
-        let Some(raw) = self.next_raw()? else { return Ok(None) };
+        let Some(mut raw) = self.next_raw()? else { return Ok(None) };
         self.row += 1;
+        if self.is_runaway(&raw, table.columns.len()) {
+            return Ok(Some(self.reopen(raw)));
+        }
+        self.trim(&mut raw);
         let offset = raw.offset;
         let source = SourceRef { unit: Unit::Row(self.row), ..source_ref(&self.shown, offset) };
         let place = Place { file: self.file, offset };
@@ -350,17 +423,8 @@ impl Rows {
         };
         if raw.byte_len > self.max_bytes {
             let input_bytes = taken(self, raw.byte_len);
-            let mut error = too_large(Some(raw.byte_len), self.max_bytes);
-            if raw.is_last && raw.bytes.is_empty() {
-                error = DocumentError::new(format!(
-                    "{error}. All that follows in the file counts as this row: a quotation mark at \
-                     or behind byte {offset} may never be closed"
-                ));
-            }
+            let error = too_large(Some(raw.byte_len), self.max_bytes);
             return Ok(Some(Job { input_bytes, ..Job::failed(place, source, error) }));
-        }
-        if raw.is_last && self.is_open(&raw.bytes) {
-            return Ok(Some(self.reopen(raw, place, source)));
         }
         Ok(Some(Job {
             bytes: raw.bytes.len() as u64,
@@ -371,42 +435,95 @@ impl Rows {
         }))
     }
 
-    /// Tells whether a quotation mark in a row is still to be closed.
-    fn is_open(&self, bytes: &[u8]) -> bool {
-        let mut narrow = self.dialect.narrow(bytes).into_owned();
-        narrow.push(b'\n');
-        let (mut parser, mut at) = (self.dialect.parser(), 0);
-        let (mut out, mut ends) = ([0; 4096], [0; 256]);
-        loop {
-            let (result, n_in, ..) = parser.read_record(&narrow[at..], &mut out, &mut ends);
-            at += n_in;
-            match result {
-                ReadRecordResult::Record | ReadRecordResult::End => return at < narrow.len(),
-                ReadRecordResult::InputEmpty => return true,
-                _ => {}
-            }
+    /// Tells whether a row has run over lines that are rows of their own, for a quotation mark that is
+    /// never closed: to the end of the file, or up to a mark that opens another field.
+    fn is_runaway(&self, raw: &Raw, n_columns: usize) -> bool {
+        if raw.byte_len > self.max_bytes {
+            // There is no looking into it any more.
+            return self.restarts < MAX_RESTARTS && (raw.is_open || raw.n_fields != n_columns);
         }
+        raw.is_open || closes_within(&self.dialect.narrow(&raw.bytes), self.dialect.delimiter)
     }
 
-    /// Fails the first line of a row that runs to the end of the file, and goes on behind it.
-    fn reopen(&mut self, raw: Raw, place: Place, source: SourceRef) -> Job {
+    /// Fails the first line of a row that has run too far, and goes on behind it.
+    fn reopen(&mut self, raw: Raw) -> Job {
         let width = self.dialect.units.width;
-        let narrow = self.dialect.narrow(&raw.bytes);
-        let line = memchr::memchr2(b'\n', b'\r', &narrow).map(|at| (at + 1) * width);
-        drop(narrow);
-        self.restarts += 1;
-        let line = line.filter(|_| self.restarts <= MAX_RESTARTS).unwrap_or(raw.bytes.len());
-        let rest = raw.bytes[line..].to_vec();
-        let what =
-            if rest.is_empty() { "" } else { "; the rows behind this line are read all the same" };
+        let mut offset = raw.offset;
+        let rest = if raw.byte_len > self.max_bytes {
+            self.restarts += 1;
+            self.rewind(&mut offset)
+        } else {
+            let narrow = self.dialect.narrow(&raw.bytes);
+            let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+            let ahead = narrow.iter().take_while(is_end).count();
+            let line = memchr::memchr2(b'\n', b'\r', &narrow[ahead..]);
+            let line = line.map(|at| (ahead + at + 1) * width);
+            drop(narrow);
+            offset += (ahead * width) as u64;
+            // Where the row ends with the file it may begin again as often as there are marks.
+            self.restarts += u32::from(raw.is_open);
+            let line = line.filter(|_| self.restarts <= MAX_RESTARTS).unwrap_or(raw.bytes.len());
+            let behind = &self.buffer[(self.at * width).min(self.buffer.len())..];
+            let rest = [&raw.bytes[line..], behind].concat();
+            self.offset = raw.offset + line as u64;
+            let is_more = !rest.is_empty();
+            self.begin_with(rest);
+            Ok(is_more)
+        };
+        let what = match rest {
+            Ok(true) => "; the rows behind this line are read all the same",
+            _ => "",
+        };
         let error = DocumentError::new(format!(
-            "a quotation mark in the row at byte {} is never closed: close it, or write it twice if \
-             it stands for itself{what}",
-            raw.offset
+            "a quotation mark in the row at byte {offset} is never closed: close it, or write it twice \
+             if it stands for itself{what}"
         ));
-        self.offset = raw.offset + line as u64;
-        self.begin_with(rest);
-        Job { input_bytes: line as u64, ..Job::failed(place, source, error) }
+        let error = match rest {
+            Ok(_) => error,
+            Err(cause) => {
+                self.stream = Err(None);
+                error.caused_by(cause)
+            }
+        };
+        let source = SourceRef { unit: Unit::Row(self.row), ..source_ref(&self.shown, offset) };
+        let place = Place { file: self.file, offset };
+        let input_bytes = match &self.stream {
+            Ok(stream) => self.progress.since(stream, self.offset.saturating_sub(raw.offset)),
+            Err(_) => 0,
+        };
+        Job { input_bytes, ..Job::failed(place, source, error) }
+    }
+
+    /// Opens the file again behind the first line at or behind the byte `offset`, which becomes where
+    /// that line begins; returns whether there is anything behind it.
+    fn rewind(&mut self, offset: &mut u64) -> io::Result<bool> {
+        let from = if self.opened.packing.is_some() { 0 } else { *offset };
+        let mut stream = Stream::open(&self.opened, from)?;
+        io::copy(&mut stream.by_ref().take(*offset - from), &mut io::sink())?;
+        self.stream = Ok(stream);
+        self.is_at_end = false;
+        self.offset = *offset;
+        self.begin_with(Vec::new());
+        let width = self.dialect.units.width as u64;
+        let mut has_begun = false;
+        loop {
+            let Some(byte) = self.narrow.get(self.at) else {
+                if !self.fill()? {
+                    return Ok(false);
+                }
+                continue;
+            };
+            let is_end = matches!(byte, b'\r' | b'\n');
+            if !is_end && !has_begun {
+                has_begun = true;
+                *offset = self.offset;
+            }
+            self.at += 1;
+            self.offset += width;
+            if is_end && has_begun {
+                return Ok(true);
+            }
+        }
     }
 
     fn header(&mut self, raw: &Raw) -> Result<Table, DocumentError> {
@@ -419,7 +536,7 @@ impl Rows {
             let name = field.decode(&raw.bytes, &self.dialect).ok_or_else(|| {
                 DocumentError::new(format!(
                     "the header is not {}; set `encoding` of the input, such as `gbk`",
-                    self.dialect.encoding.name()
+                    self.dialect.name()
                 ))
             })?;
             columns.push(name.trim().to_owned());
@@ -431,6 +548,38 @@ impl Rows {
         };
         let id = find(&input.id).filter(|id| *id != text);
         Ok(Table { dialect: self.dialect, text, id, columns })
+    }
+}
+
+/// Tells whether a field in quotes that runs over the end of a line is closed where no field ends. That
+/// is where another one begins, and the mark at its own start was never closed.
+fn closes_within(narrow: &[u8], delimiter: u8) -> bool {
+    if memchr::memchr(b'"', narrow).is_none() {
+        return false;
+    }
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let mut at = narrow.iter().take_while(|byte| is_end(byte)).count();
+    loop {
+        if narrow.get(at) == Some(&b'"') {
+            at += 1;
+            let mut has_lines = false;
+            loop {
+                match (narrow.get(at), narrow.get(at + 1)) {
+                    (Some(b'"'), Some(b'"')) => at += 2,
+                    (Some(b'"'), Some(next)) if *next == delimiter || is_end(next) => break,
+                    (Some(b'"'), Some(_)) => return has_lines,
+                    (Some(byte), _) => {
+                        has_lines |= is_end(byte);
+                        at += 1;
+                    }
+                    (None, _) => return false,
+                }
+            }
+        }
+        match memchr::memchr3(delimiter, b'\r', b'\n', &narrow[at..]) {
+            Some(behind) if narrow[at + behind] == delimiter => at += behind + 1,
+            _ => return false,
+        }
     }
 }
 
@@ -502,7 +651,7 @@ impl Row {
                     "`{}` is not {}: byte {} of the file; set `encoding` of the input, such as `gbk`, or \
                      mend the row",
                     table.columns[at],
-                    dialect.encoding.name(),
+                    dialect.name(),
                     source.byte_offset + at_byte as u64,
                 ))
             })
@@ -526,7 +675,7 @@ impl Row {
         let Range { start, end } = fields[table.text].whole(dialect);
         doc.source = SourceRef { byte_offset: source.byte_offset + start as u64, ..source };
         let field = &fields[table.text];
-        if dialect.encoding == UTF_8 && field.kept.len() <= 1 {
+        if dialect.units.width == 1 && dialect.encoding == UTF_8 && field.kept.len() <= 1 {
             doc.set_decoded(text, Alignment::default());
         } else {
             doc.raw = bytes[start..end].to_vec();
@@ -568,6 +717,10 @@ impl Field {
 
     fn decode(&self, row: &[u8], dialect: &Dialect) -> Option<String> {
         let bytes = self.bytes(row, dialect);
+        if dialect.units.width == 4 {
+            let is_big_endian = dialect.units.is_big_endian();
+            return bytes.chunks(4).map(|unit| utf32(unit, is_big_endian)).collect();
+        }
         let text = dialect.encoding.decode_without_bom_handling_and_without_replacement(&bytes)?;
         Some(text.into_owned())
     }
@@ -575,12 +728,9 @@ impl Field {
     /// Returns the byte of the row at which the first character is that doesn't fit the encoding.
     fn malformed_at(&self, row: &[u8], dialect: &Dialect) -> usize {
         let width = dialect.units.width;
-        let mut decoder = dialect.encoding.new_decoder_without_bom_handling();
-        let mut out = [0; 16];
+        let mut decoder = dialect.decoder();
         for at in self.kept.iter().cloned().flatten() {
-            let unit = &row[at * width..(at + 1) * width];
-            let (result, ..) = decoder.decode_to_utf8_without_replacement(unit, &mut out, false);
-            if matches!(result, encoding_rs::DecoderResult::Malformed(..)) {
+            if decoder.decode(&row[at * width..(at + 1) * width]).is_none() {
                 return at * width;
             }
         }
@@ -633,12 +783,10 @@ impl Align for CsvField {
     fn boundaries(&self, raw: &[u8]) -> Boundaries {
         let width = self.dialect.units.width;
         let mut boundaries = Boundaries::starting_at(0);
-        let mut decoder = self.dialect.encoding.new_decoder_without_bom_handling();
-        let (mut text_end, mut out) = (0, [0; 16]);
+        let (mut decoder, mut text_end) = (self.dialect.decoder(), 0);
         for at in self.kept.iter().cloned().flatten() {
             let Some(unit) = raw.get(at * width..(at + 1) * width) else { break };
-            let (_, _, written) = decoder.decode_to_utf8_without_replacement(unit, &mut out, false);
-            text_end += written;
+            text_end += decoder.decode(unit).unwrap_or(0);
             boundaries.push((at + 1) * width, text_end);
         }
         boundaries
@@ -647,7 +795,8 @@ impl Align for CsvField {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Input, read_all};
+    use super::super::packing::tests::pack;
+    use super::super::{Input, Packing, read_all};
     use super::*;
 
     fn read_as(name: &str, bytes: &[u8], input: &Input) -> Vec<Result<Document, String>> {
@@ -678,8 +827,17 @@ mod tests {
         for (at, c) in doc.text().char_indices() {
             let span = provenance.source_bytes(at..at + c.len_utf8());
             let bytes = &file[span.start as usize..span.end as usize];
-            let (text, _) = dialect.encoding.decode_without_bom_handling(bytes);
-            let written = if c == '"' { text.replace("\"\"", "\"") } else { text.into_owned() };
+            let mut text = match dialect.units.width {
+                4 => bytes
+                    .chunks(4)
+                    .map(|unit| utf32(unit, dialect.units.is_big_endian()).unwrap())
+                    .collect(),
+                _ => dialect.encoding.decode_without_bom_handling(bytes).0.into_owned(),
+            };
+            if c == '"' {
+                text = text.replace("\"\"", "\"");
+            }
+            let written = text;
             assert!(written.ends_with(c) && written.chars().count() <= 2, "{written:?} for {c:?}");
         }
     }
@@ -754,10 +912,20 @@ mod tests {
 
     #[test]
     fn a_quotation_mark_that_is_never_closed_costs_its_line() {
-        let docs = read("id,text\n1,\"好\n2,坏\n3,\"好\"\n4,\"也\n".as_bytes());
-        // The first mark is closed by that of row 3; what is between is one row, and a bad one.
+        // The first mark is closed by that of row 3, where no field ends.
+        let rows = "id,text\n1,\"好\n2,坏\n3,\"好\"\n4,\"也\n5,完\n";
+        let docs = read(rows.as_bytes());
         let found: Vec<_> = docs.iter().map(|doc| doc.as_ref().map(|doc| doc.text())).collect();
-        assert!(found.iter().any(|doc| doc.is_err()));
+        assert!(
+            found[0].as_ref().is_err_and(|error| error.contains("row at byte 8 is never closed"))
+        );
+        assert_eq!(found[1..3], [Ok("坏"), Ok("好")]);
+        assert!(found[3].as_ref().is_err_and(|error| error.contains("is never closed")));
+        assert_eq!(found[4..], [Ok("完")]);
+        // Marks in the middle of a text are as good as any character.
+        let docs = read("id,text\n1,他说\"好\"吗\n2,\"一\n二\"\n".as_bytes());
+        let found: Vec<_> = docs.iter().map(|doc| doc.as_ref().unwrap().text()).collect();
+        assert_eq!(found, ["他说\"好\"吗", "一\n二"]);
         let docs = read("id,text\n1,\"好\n2,坏\n3,好\n".as_bytes());
         let found: Vec<_> = docs.iter().map(|doc| doc.as_ref().map(|doc| doc.text())).collect();
         assert!(found[0].as_ref().is_err_and(|error| error.contains("is never closed")));
@@ -775,6 +943,47 @@ mod tests {
         let docs = read_as("a.csv", "编号,正文\n1,好\n".as_bytes(), &input);
         assert_eq!(docs[0].as_ref().unwrap().id, "1");
         assert!(read(b"").is_empty());
+    }
+
+    #[test]
+    fn a_quotation_mark_ahead_of_more_than_may_be_kept_costs_its_line() {
+        let rows: String = (2..60_000).map(|n| format!("{n},第{n}行的文字，不长\n")).collect();
+        let text = format!("id,text\n1,\"好\n{rows}");
+        assert!(text.len() > 1 << 20);
+        for bytes in [
+            text.as_bytes().to_vec(),
+            pack(Packing::Gzip, text.as_bytes()),
+            GBK.encode(&text).0.into_owned(),
+            [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect(),
+        ] {
+            let docs = read(&bytes);
+            assert_eq!(docs.len(), 59_999);
+            assert!(
+                docs[0].as_ref().is_err_and(|error| error.contains("at byte")),
+                "{:?}",
+                docs[0]
+            );
+            assert!(docs[1..].iter().all(Result::is_ok));
+            assert_eq!(docs[59_998].as_ref().unwrap().text(), "第59999行的文字，不长");
+        }
+    }
+
+    #[test]
+    fn utf_32_is_read() {
+        let text = "id,text\n1,\"国家,统计局\"\"发布\"\"\"\n2,中文\n";
+        let expected = [("1", "国家,统计局\"发布\""), ("2", "中文")];
+        for mark in ["", "\u{FEFF}"] {
+            let text = format!("{mark}{text}");
+            let little: Vec<u8> = text.chars().flat_map(|c| (c as u32).to_le_bytes()).collect();
+            let big: Vec<u8> = text.chars().flat_map(|c| (c as u32).to_be_bytes()).collect();
+            check(&little, &expected);
+            check(&big, &expected);
+        }
+        let mut damaged: Vec<u8> = text.chars().flat_map(|c| (c as u32).to_be_bytes()).collect();
+        let at = damaged.len() - 8;
+        damaged[at] = 0xFF;
+        let error = read(&damaged).remove(1).unwrap_err();
+        assert!(error.starts_with(&format!("`text` is not UTF-32: byte {at}")), "{error}");
     }
 
     #[test]

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Input {
     /// A file, a folder with all below it, or a pattern such as `corpus/**/*.txt`; `-` is standard
-    /// input. Relative to the folder of the pipeline. Files may be packed by gzip, zstd or bzip2.
+    /// input; or a URL, such as `s3://bucket/corpus/`, in a program built with the feature
+    /// `object-store`. Relative to the folder of the pipeline. Files may be packed by gzip, zstd or bzip2.
     pub path: String,
     /// How the files hold documents. `auto` looks into each file, and goes by its name where that
     /// doesn't tell.

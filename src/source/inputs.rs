@@ -29,7 +29,7 @@ pub struct InputFile {
 
 impl InputFile {
     /// Looks into the file at `location` for its format.
-    fn new(location: Location, shown: Arc<str>, bytes: u64, input: &Arc<Input>) -> Self {
+    pub(super) fn new(location: Location, shown: Arc<str>, bytes: u64, input: &Arc<Input>) -> Self {
         let name = location.path().unwrap_or(Path::new(&*shown));
         let (format, packing) = sniff::look(&location, name, input);
         Self { location, shown, bytes, format, packing, input: input.clone() }
@@ -104,16 +104,22 @@ pub enum InputError {
     /// It is there, but can't be looked into.
     #[error("`{}` can't be read", .0.display())]
     Unreadable(PathBuf, #[source] std::io::Error),
-    /// It lies in a store, which this program can't reach.
-    #[error("`{0}` lies in an object store, which can't be read from here")]
+    /// It lies in a store, and the program is built without what reads those.
+    #[error(
+        "`{0}` lies in an object store, and this program is built without the feature `object-store`"
+    )]
     NoStore(String),
+    /// There is no object of that name in the store, and none below it.
+    #[error("there is nothing at `{0}`, nor below it")]
+    NothingBelow(String),
     /// It is a device, a socket or the like.
     #[error("`{}` is neither a file nor a folder", .0.display())]
     NotAFile(PathBuf),
 }
 
 /// Finds the files that `input` names: a file, a folder and all below it, a glob such as
-/// `corpus/**/*.txt`, `-` for standard input, or a `file://` URL.
+/// `corpus/**/*.txt`, `-` for standard input, a `file://` URL; or that of an object, a prefix or a
+/// pattern in a store, such as `s3://bucket/corpus/`, with the feature `object-store`.
 ///
 /// The path is relative to `base`. Files come in the order of their paths, byte by byte. Below a
 /// folder, hidden files and folders are passed over, and so is all of `except`, the output folder.
@@ -127,6 +133,9 @@ pub fn resolve(base: &Path, input: &Input, except: &Path) -> Result<Vec<InputFil
         return Ok(vec![InputFile::stdin(&input)]);
     }
     if is_store(&input.path) {
+        #[cfg(feature = "object-store")]
+        return super::store::resolve(&input);
+        #[cfg(not(feature = "object-store"))]
         return Err(InputError::NoStore(input.path.clone()));
     }
     let named = file_url(&input.path).unwrap_or(Cow::Borrowed(&*input.path));
@@ -152,11 +161,12 @@ pub fn resolve(base: &Path, input: &Input, except: &Path) -> Result<Vec<InputFil
     if files.is_empty() { Err(InputError::EmptyFolder(path)) } else { Ok(files) }
 }
 
-/// Tells whether `path` is the URL of an object store.
-fn is_store(path: &str) -> bool {
+/// Tells whether `path` is the URL of an object store, or of a file of a web server.
+pub fn is_store(path: &str) -> bool {
     let scheme = path.split_once("://").map(|(scheme, _)| scheme);
     scheme.is_some_and(|scheme| {
-        ["s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "http", "https"].contains(&scheme)
+        ["s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "http", "https"]
+            .contains(&scheme)
     })
 }
 
@@ -196,7 +206,7 @@ pub fn without_repeats(files: Vec<InputFile>) -> Vec<InputFile> {
     files.into_iter().filter(is_new).collect()
 }
 
-fn is_glob(input: &str) -> bool {
+pub(super) fn is_glob(input: &str) -> bool {
     input.contains(['*', '?', '[', '{'])
 }
 
@@ -400,6 +410,7 @@ mod tests {
         assert_eq!(file_url("file:///a%zz%"), Some("/a%zz%".into()));
     }
 
+    #[cfg(not(feature = "object-store"))]
     #[test]
     fn no_two_names_are_shown_alike() {
         let shown = |name: &[u8]| {

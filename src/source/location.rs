@@ -1,10 +1,15 @@
 //! Where the bytes of a file are.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+#[cfg(feature = "object-store")]
+use super::store::{Fetched, Object};
 
 /// Where the bytes of a file are.
 #[derive(Clone)]
@@ -15,6 +20,9 @@ pub enum Location {
     Stdin,
     /// Bytes in memory.
     Memory(Arc<[u8]>),
+    /// An object of a store.
+    #[cfg(feature = "object-store")]
+    Object(Object),
 }
 
 impl Location {
@@ -51,7 +59,80 @@ impl Location {
                 reader.set_position(from.min(bytes.len() as u64));
                 Ok(Box::new(reader))
             }
+            #[cfg(feature = "object-store")]
+            Self::Object(object) => Ok(Box::new(object.open(from))),
         }
+    }
+
+    /// Reads the bytes of a range, as far as there are any.
+    pub(super) fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        #[cfg(feature = "object-store")]
+        if let Self::Object(object) = self {
+            return object.fetch_document(range)?.wait();
+        }
+        let mut bytes = Vec::new();
+        self.open(range.start)?.take(range.end - range.start).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Returns the same, for somebody who opens it several times to look at its first bytes.
+    pub(super) fn to_look_into(&self) -> Cow<'_, Self> {
+        match self {
+            #[cfg(feature = "object-store")]
+            Self::Object(object) => Cow::Owned(Self::Object(object.to_look_into())),
+            _ => Cow::Borrowed(self),
+        }
+    }
+}
+
+/// The bytes of a document within a file.
+#[derive(Debug)]
+pub(super) struct Portion {
+    location: Location,
+    range: Range<u64>,
+    #[cfg(feature = "object-store")]
+    fetched: Option<io::Result<Fetched>>,
+}
+
+impl Portion {
+    pub(super) fn new(location: &Location, range: Range<u64>) -> Self {
+        Self {
+            #[cfg(feature = "object-store")]
+            fetched: None,
+            location: location.clone(),
+            range,
+        }
+    }
+
+    /// Begins to fetch the bytes, where they come from a store.
+    pub(super) fn fetch(&mut self) {
+        #[cfg(feature = "object-store")]
+        if let Location::Object(object) = &self.location {
+            self.fetched = Some(object.fetch_document(self.range.clone()));
+        }
+    }
+
+    /// Returns the size of the file now, if it is one of this system.
+    fn file_bytes(&self) -> io::Result<Option<u64>> {
+        self.location.path().map(|path| Ok(std::fs::metadata(path)?.len())).transpose()
+    }
+
+    /// Reads the bytes behind those of `ahead`, as far as there are any.
+    pub(super) fn read(self, ahead: &[u8]) -> io::Result<Vec<u8>> {
+        #[cfg(feature = "object-store")]
+        if let Location::Object(object) = &self.location {
+            let fetched = self.fetched.unwrap_or_else(|| object.fetch_document(self.range));
+            let bytes = fetched?.wait()?;
+            return Ok(if ahead.is_empty() { bytes } else { [ahead, &bytes].concat() });
+        }
+        let mut bytes = ahead.to_vec();
+        let n = self.range.end - self.range.start;
+        if let Some(file_bytes) = self.file_bytes()? {
+            let there = file_bytes.saturating_sub(self.range.start).min(n);
+            bytes.reserve_exact(there as usize + 1);
+        }
+        self.location.open(self.range.start)?.take(n).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
@@ -61,6 +142,8 @@ impl fmt::Debug for Location {
             Self::File(path) => path.fmt(f),
             Self::Stdin => f.write_str("Stdin"),
             Self::Memory(bytes) => write!(f, "Memory({} bytes)", bytes.len()),
+            #[cfg(feature = "object-store")]
+            Self::Object(object) => object.fmt(f),
         }
     }
 }

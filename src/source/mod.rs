@@ -17,6 +17,8 @@ mod packing;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod sniff;
+#[cfg(feature = "object-store")]
+mod store;
 mod text_file;
 mod units;
 mod warc;
@@ -24,10 +26,13 @@ mod warc;
 use std::sync::Arc;
 
 pub use input::{Delimiter, EncodingName, FormatName, Input, Split};
-pub use inputs::{InputError, InputFile, resolve, without_repeats};
+pub use inputs::{InputError, InputFile, is_store, resolve, without_repeats};
 pub use location::Location;
+use location::Portion;
 pub use packing::Packing;
 pub use sniff::Format;
+#[cfg(feature = "object-store")]
+pub use store::Object;
 
 use crate::document::{Document, Place, SourceRef};
 use crate::stage::DocumentError;
@@ -50,12 +55,12 @@ pub struct Job {
 enum Content {
     /// A file, all of it.
     File {
-        location: Location,
+        portion: Portion,
         max_bytes: u64,
     },
     /// A part of a file, with the byte order mark that it shares with the first part.
     Part {
-        location: Location,
+        portion: Portion,
         byte_len: u64,
         bom: &'static [u8],
     },
@@ -99,6 +104,13 @@ impl Job {
         !matches!(self.content, Content::File { .. } | Content::Part { .. } | Content::Bytes(_))
     }
 
+    /// Begins to fetch what the document is made of, where that comes from a store and takes time.
+    pub fn fetch(&mut self) {
+        if let Content::File { portion, .. } | Content::Part { portion, .. } = &mut self.content {
+            portion.fetch();
+        }
+    }
+
     /// Tells whether the reader could not read on behind it, so that the rest of its file is missing.
     pub fn ends_file(&self) -> bool {
         matches!(&self.content, Content::Failed(error) if error.ends_file())
@@ -112,9 +124,9 @@ impl Job {
     pub fn load(self) -> Result<Document, DocumentError> {
         let source = self.source;
         let mut doc = match self.content {
-            Content::File { location, max_bytes } => text_file::load(&location, max_bytes, source),
-            Content::Part { location, byte_len, bom } => {
-                text_file::load_part(&location, byte_len, bom, source)
+            Content::File { portion, max_bytes } => text_file::load(portion, max_bytes, source),
+            Content::Part { portion, byte_len, bom } => {
+                text_file::load_part(portion, byte_len, bom, source)
             }
             Content::Bytes(bytes) => Ok(text_file::document(bytes, source)),
             Content::JsonLine(line, input) => json_lines::load(&line, source, &input),

@@ -5,6 +5,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use flate2::bufread::GzDecoder;
+
 use super::InputFile;
 
 /// How a file is packed.
@@ -47,9 +49,13 @@ impl Packing {
         }
     }
 
-    fn unpack(self, packed: impl BufRead + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    fn unpack<R: BufRead + Send + 'static>(
+        self,
+        packed: Counted<R>,
+        member_start: &Arc<AtomicU64>,
+    ) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
-            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+            Self::Gzip => Box::new(Members::new(packed, member_start.clone())),
             Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
             Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(packed)),
         })
@@ -70,6 +76,8 @@ impl fmt::Display for Packing {
 pub(super) struct Stream {
     reader: Box<dyn BufRead + Send>,
     packed_bytes: Option<Arc<AtomicU64>>,
+    /// Where in the file the member begins that was last begun, where it is packed by gzip.
+    member_start: Option<Arc<AtomicU64>>,
 }
 
 /// Bytes that are read ahead.
@@ -83,31 +91,49 @@ impl Stream {
         let raw = file.location.open(from)?;
         if from > 0 {
             let reader = Box::new(BufReader::with_capacity(BUFFER_BYTES, raw));
-            return Ok(Self { reader, packed_bytes: None });
+            return Ok(Self { reader, packed_bytes: None, member_start: None });
         }
         Self::of(raw, file.input.max_ratio)
     }
 
+    /// Opens `file`, which is packed, at a member that begins at its byte `start`.
+    pub(super) fn open_member(file: &InputFile, start: u64) -> io::Result<Self> {
+        Self::from(file.location.open(start)?, start, file.input.max_ratio)
+    }
+
     /// Finds how the bytes of `raw` are packed, and unpacks them.
-    pub(super) fn of(mut raw: Box<dyn Read + Send>, max_ratio: u32) -> io::Result<Self> {
+    pub(super) fn of(raw: Box<dyn Read + Send>, max_ratio: u32) -> io::Result<Self> {
+        Self::from(raw, 0, max_ratio)
+    }
+
+    /// The same for those from the byte `start` of a file on.
+    fn from(mut raw: Box<dyn Read + Send>, start: u64, max_ratio: u32) -> io::Result<Self> {
         let mut head = Vec::with_capacity(MAGIC_BYTES);
         raw.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut head)?;
         let packing = Packing::of(&head);
         let raw = BufReader::with_capacity(BUFFER_BYTES, io::Cursor::new(head).chain(raw));
         let Some(packing) = packing else {
-            return Ok(Self { reader: Box::new(raw), packed_bytes: None });
+            return Ok(Self { reader: Box::new(raw), packed_bytes: None, member_start: None });
         };
-        let packed_bytes = Arc::new(AtomicU64::new(0));
+        let packed_bytes = Arc::new(AtomicU64::new(start));
+        let member_start = Arc::new(AtomicU64::new(start));
         let counted = Counted { inner: raw, bytes: packed_bytes.clone() };
         let unpacker = Unpacker {
-            inner: packing.unpack(counted)?,
+            inner: packing.unpack(counted, &member_start)?,
             packing,
+            start,
             packed_bytes: packed_bytes.clone(),
             unpacked_bytes: 0,
             max_ratio,
         };
         let reader = Box::new(BufReader::with_capacity(BUFFER_BYTES, unpacker));
-        Ok(Self { reader, packed_bytes: Some(packed_bytes) })
+        let member_start = (packing == Packing::Gzip).then_some(member_start);
+        Ok(Self { reader, packed_bytes: Some(packed_bytes), member_start })
+    }
+
+    /// Returns where in the file the member begins that was last begun, where it is packed by gzip.
+    pub(super) fn member_start(&self) -> Option<u64> {
+        self.member_start.as_ref().map(|start| start.load(Ordering::Relaxed))
     }
 
     /// Returns how many bytes of the file have been read, where they are packed.
@@ -142,7 +168,69 @@ impl Progress {
     /// Returns the bytes since the last call: `unpacked` of them unless the file is packed.
     pub(super) fn since(&mut self, stream: &Stream, unpacked: u64) -> u64 {
         let Some(now) = stream.packed_bytes() else { return unpacked };
-        now - std::mem::replace(&mut self.told, now)
+        // Less where the file was opened again further ahead.
+        let told = self.told;
+        self.told = now.max(told);
+        now.saturating_sub(told)
+    }
+}
+
+/// Unpacks one member of gzip behind the other, and tells where each begins.
+struct Members<R> {
+    /// None only within a call.
+    member: Option<GzDecoder<Counted<R>>>,
+    start: Arc<AtomicU64>,
+}
+
+impl<R: BufRead> Members<R> {
+    fn new(packed: Counted<R>, start: Arc<AtomicU64>) -> Self {
+        Self { member: Some(GzDecoder::new(packed)), start }
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Some(member) = &mut self.member else { return Ok(0) };
+            let n = member.read(buffer)?;
+            if n > 0 || buffer.is_empty() || member.get_mut().fill_buf()?.is_empty() {
+                return Ok(n);
+            }
+            let packed = self.member.take().map(GzDecoder::into_inner);
+            self.member = packed.map(|packed| {
+                self.start.store(packed.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+                GzDecoder::new(packed)
+            });
+        }
+    }
+}
+
+/// Finds the first member of gzip at or behind the byte `from` of a file whose unpacked bytes begin
+/// with `begin`.
+pub(super) fn find_member(file: &InputFile, from: u64, begin: &[u8]) -> io::Result<Option<u64>> {
+    /// Bytes of a member that surely unpack to its first few.
+    const PROBE_BYTES: usize = 4 << 10;
+    let mut raw = file.location.open(from)?;
+    let (mut buffer, mut start, mut is_at_end) = (Vec::new(), from, false);
+    loop {
+        if !is_at_end {
+            let n = raw.by_ref().take(BUFFER_BYTES as u64).read_to_end(&mut buffer)?;
+            is_at_end = n < BUFFER_BYTES;
+        }
+        // Up to where a member that begins there can be looked into.
+        let end = if is_at_end { buffer.len() } else { buffer.len() - PROBE_BYTES };
+        let found = memchr::memmem::find_iter(&buffer, b"\x1F\x8B\x08").find(|at| {
+            let mut unpacked = Vec::new();
+            let probe = &buffer[*at..buffer.len().min(at + PROBE_BYTES)];
+            // What is cut off gives an error behind the bytes that matter.
+            let _ = GzDecoder::new(probe).take(begin.len() as u64).read_to_end(&mut unpacked);
+            *at < end && unpacked == begin
+        });
+        if found.is_some() || is_at_end {
+            return Ok(found.map(|at| start + at as u64));
+        }
+        buffer.drain(..end);
+        start += end as u64;
     }
 }
 
@@ -173,7 +261,7 @@ impl<R: BufRead> BufRead for Counted<R> {
 
 /// Why a packed file can't be read on.
 #[derive(Debug, thiserror::Error)]
-enum UnpackError {
+pub(super) enum UnpackError {
     #[error("the {packing} data ends early, at byte {packed} of the file, {unpacked} unpacked")]
     Truncated { packing: Packing, packed: u64, unpacked: u64 },
     #[error(
@@ -192,6 +280,8 @@ enum UnpackError {
 struct Unpacker {
     inner: Box<dyn Read + Send>,
     packing: Packing,
+    /// Where in the file it begins.
+    start: u64,
     packed_bytes: Arc<AtomicU64>,
     unpacked_bytes: u64,
     max_ratio: u32,
@@ -204,7 +294,12 @@ impl Read for Unpacker {
         let packed = self.packed_bytes.load(Ordering::Relaxed);
         let unpacked = self.unpacked_bytes;
         let n = read.map_err(|cause| match cause.kind() {
-            io::ErrorKind::Interrupted => cause,
+            // Not of what is packed, but of where it comes from.
+            io::ErrorKind::Interrupted
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::StaleNetworkFileHandle => cause,
             kind @ io::ErrorKind::UnexpectedEof => {
                 io::Error::new(kind, UnpackError::Truncated { packing, packed, unpacked })
             }
@@ -212,7 +307,7 @@ impl Read for Unpacker {
         })?;
         self.unpacked_bytes += n as u64;
         let (unpacked, max_ratio) = (self.unpacked_bytes, self.max_ratio);
-        if unpacked > FREE_BYTES && unpacked / u64::from(max_ratio.max(1)) > packed {
+        if unpacked > FREE_BYTES && unpacked / u64::from(max_ratio.max(1)) > packed - self.start {
             return Err(io::Error::other(UnpackError::Bomb {
                 packing,
                 packed,

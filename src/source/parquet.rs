@@ -19,6 +19,8 @@ use serde_json::value::RawValue;
 
 use super::csv::no_column;
 use super::json_lines::Object;
+#[cfg(feature = "object-store")]
+use super::store::{BlockReader, Blocks};
 use super::{Content, Input, InputFile, Job, Location, cannot_read, source_ref, too_large};
 use crate::document::{Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
@@ -31,6 +33,43 @@ const BATCH_BYTES: u64 = 1 << 20;
 struct Chunks {
     location: Location,
     bytes: u64,
+    #[cfg(feature = "object-store")]
+    blocks: Option<Arc<Blocks>>,
+}
+
+impl Chunks {
+    fn of(file: &InputFile) -> Self {
+        Self {
+            location: file.location.clone(),
+            bytes: file.bytes,
+            #[cfg(feature = "object-store")]
+            blocks: match &file.location {
+                Location::Object(object) => Some(Blocks::of(object)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Returns the same for reading so many columns side by side.
+    fn for_columns(self, n_columns: usize) -> Self {
+        #[cfg(feature = "object-store")]
+        let blocks = self.blocks.map(|blocks| blocks.for_columns(n_columns));
+        #[cfg(not(feature = "object-store"))]
+        let _ = n_columns;
+        Self {
+            #[cfg(feature = "object-store")]
+            blocks,
+            ..self
+        }
+    }
+
+    fn open(&self, start: u64) -> io::Result<Box<dyn Read + Send>> {
+        #[cfg(feature = "object-store")]
+        if let Some(blocks) = &self.blocks {
+            return Ok(Box::new(BlockReader::new(blocks, start)));
+        }
+        self.location.open(start)
+    }
 }
 
 impl Length for Chunks {
@@ -43,13 +82,13 @@ impl ChunkReader for Chunks {
     type T = io::BufReader<Box<dyn Read + Send>>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(io::BufReader::with_capacity(1 << 16, self.location.open(start)?))
+        Ok(io::BufReader::with_capacity(1 << 16, self.open(start)?))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<bytes::Bytes, ParquetError> {
         // The length is what the file says: nothing is set aside for what it doesn't hold.
         let mut bytes = Vec::new();
-        self.location.open(start)?.take(length as u64).read_to_end(&mut bytes)?;
+        self.open(start)?.take(length as u64).read_to_end(&mut bytes)?;
         if bytes.len() < length {
             return Err(ParquetError::EOF(format!(
                 "the file ends ahead of byte {}",
@@ -74,7 +113,7 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, io::E
 }
 
 fn metadata(file: &InputFile) -> io::Result<(Chunks, ArrowReaderMetadata)> {
-    let chunks = Chunks { location: file.location.clone(), bytes: file.bytes };
+    let chunks = Chunks::of(file);
     let metadata = guarded(|| ArrowReaderMetadata::load(&chunks, Default::default()))?;
     Ok((chunks, metadata))
 }
@@ -172,6 +211,8 @@ impl Rows {
             groups.iter().map(|group| u64::try_from(group.total_byte_size()).unwrap_or(0)).sum();
         let row_bytes = (bytes / self.n_rows.max(1)).max(1);
         let batch_size = (BATCH_BYTES / row_bytes).clamp(1, 1024) as usize;
+        let n_columns = metadata.metadata().file_metadata().schema_descr().num_columns();
+        let chunks = chunks.for_columns(n_columns);
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
             .with_row_groups((group..groups.len()).collect())
             .with_offset((self.row - first) as usize)

@@ -67,6 +67,7 @@ const LINE_BYTES: u64 = 64 << 10;
 pub(super) fn look(location: &Location, name: &Path, input: &Input) -> (Format, Option<Packing>) {
     let written = Format::written(input.format);
     let by_name = Format::of(name);
+    let location = &*location.to_look_into();
     let found = (|| -> io::Result<_> {
         let mut head = Vec::new();
         location.open(0)?.take(MAGIC_BYTES as u64).read_to_end(&mut head)?;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::packing::{Progress, Stream};
 use super::units::{HEAD_BYTES, Units};
 use super::{
-    Content, InputFile, Job, Jobs, Location, cannot_read, cannot_read_on, source_ref, too_large,
+    Content, InputFile, Job, Jobs, Location, Portion, cannot_read, cannot_read_on, source_ref,
+    too_large,
 };
 use crate::document::{Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
@@ -38,26 +39,20 @@ fn whole(file: &InputFile, at: u32, max_bytes: u64) -> Job {
         input_bytes: file.bytes,
         place,
         source,
-        content: Content::File { location: file.location.clone(), max_bytes },
+        content: Content::File {
+            // It may have grown since it was found.
+            portion: Portion::new(&file.location, 0..max_bytes.saturating_add(1)),
+            max_bytes,
+        },
     }
 }
 
 pub(super) fn load(
-    location: &Location,
+    portion: Portion,
     max_bytes: u64,
     source: SourceRef,
 ) -> Result<Document, DocumentError> {
-    let read = || {
-        let mut bytes = Vec::new();
-        if let Location::File(path) = location {
-            let expected = std::fs::metadata(path)?.len().min(max_bytes);
-            bytes.reserve_exact(expected as usize + 1);
-        }
-        // It may have grown since it was found.
-        location.open(0)?.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes: Vec<u8> = read().map_err(cannot_read)?;
+    let bytes = portion.read(b"").map_err(cannot_read)?;
     if bytes.len() as u64 > max_bytes {
         return Err(too_large(None, max_bytes));
     }
@@ -72,21 +67,16 @@ pub(super) fn document(bytes: Vec<u8>, source: SourceRef) -> Document {
 
 /// Loads the `byte_len` bytes of a file that `source` begins with, behind a byte order mark.
 pub(super) fn load_part(
-    location: &Location,
+    portion: Portion,
     byte_len: u64,
     bom: &[u8],
     source: SourceRef,
 ) -> Result<Document, DocumentError> {
-    let mut bytes = bom.to_vec();
-    let from = source.byte_offset + bom.len() as u64;
-    let n = location
-        .open(from)
-        .and_then(|reader| reader.take(byte_len).read_to_end(&mut bytes))
-        .map_err(cannot_read)?;
-    if (n as u64) < byte_len {
+    let bytes = portion.read(bom).map_err(cannot_read)?;
+    let end = source.byte_offset + bytes.len() as u64;
+    if ((bytes.len() - bom.len()) as u64) < byte_len {
         return Err(DocumentError::new(format!(
-            "the file has become shorter while it was read: it ends at byte {}",
-            from + n as u64
+            "the file has become shorter while it was read: it ends at byte {end}"
         )));
     }
     Ok(document(bytes, source))
@@ -166,7 +156,7 @@ impl Parts {
         // The last part that surely begins at or ahead of `from`.
         let n = from.saturating_sub(grid.reach) / grid.step;
         let mut begin = || -> io::Result<_> {
-            parts.units = Units::of(&parts.read(0..HEAD_BYTES as u64)?);
+            parts.units = Units::of(&parts.location.read(0..HEAD_BYTES as u64)?);
             Ok(if n == 0 { Some(0) } else { parts.cut(n)? })
         };
         match begin() {
@@ -176,17 +166,10 @@ impl Parts {
         parts
     }
 
-    fn read(&self, range: std::ops::Range<u64>) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let reader = self.location.open(range.start)?;
-        reader.take(range.end - range.start).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
     /// Returns where the part `n` begins; none if the file ends ahead of it.
     fn cut(&self, n: u64) -> io::Result<Option<u64>> {
         let Some(window) = self.grid.window(n, self.bytes) else { return Ok(None) };
-        let bytes = self.read(window.clone())?;
+        let bytes = self.location.read(window.clone())?;
         let least = (n * self.grid.step - window.start) as usize;
         let at = window.start + self.units.cut(&bytes, least) as u64;
         Ok((at < self.bytes).then_some(at))
@@ -218,8 +201,8 @@ impl Iterator for Parts {
             return Some(Job { input_bytes: byte_len, ..Job::failed(place, source, error) });
         }
         let bom = if n > 0 { self.units.bom } else { b"" };
-        let location = self.location.clone();
-        let content = Content::Part { location, byte_len, bom };
+        let portion = Portion::new(&self.location, start..start + byte_len);
+        let content = Content::Part { portion, byte_len, bom };
         Some(Job { bytes: byte_len, input_bytes: byte_len, place, source, content })
     }
 }

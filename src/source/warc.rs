@@ -6,7 +6,7 @@
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
-use super::packing::{Progress, Stream};
+use super::packing::{Progress, Stream, UnpackError, find_member};
 use super::{Content, InputFile, Job, cannot_read, cannot_read_on, source_ref, too_large};
 use crate::document::{Alignment, Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
@@ -19,6 +19,8 @@ const MAX_FIELDS: usize = 256;
 /// The records of a file that hold a document, as jobs.
 pub(super) struct Records {
     stream: Result<Stream, Option<io::Error>>,
+    /// What the stream is of.
+    opened: InputFile,
     progress: Progress,
     shown: Arc<str>,
     file: u32,
@@ -46,6 +48,7 @@ impl Records {
     pub(super) fn open(file: &InputFile, at: u32, max_bytes: u64) -> Self {
         Self {
             stream: Stream::open(file, 0).map_err(Some),
+            opened: file.clone(),
             progress: Progress::default(),
             shown: file.shown.clone(),
             file: at,
@@ -191,6 +194,18 @@ impl Records {
         }
     }
 
+    /// Opens the file again at the first member of gzip behind the damaged one that begins with a
+    /// record, if there is one; returns its first byte.
+    fn go_on(&mut self) -> Option<u64> {
+        let damaged = self.stream.as_ref().ok()?.member_start()?;
+        let next = find_member(&self.opened, damaged + 1, b"WARC/").ok()??;
+        self.stream = Ok(Stream::open_member(&self.opened, next).ok()?);
+        self.next_line = None;
+        // What was lost counts as a byte, so that no two records have the same place.
+        self.offset += 1;
+        Some(next)
+    }
+
     fn truncated(&mut self, start: u64) -> Job {
         let error = DocumentError::new(format!(
             "the file ends within the record at byte {start}: it was cut off, or the length of the \
@@ -257,13 +272,28 @@ impl Iterator for Records {
     fn next(&mut self) -> Option<Job> {
         let start = self.offset;
         let read = match &mut self.stream {
-            Ok(_) => self.next_job().map_err(cannot_read_on),
-            Err(error) => error.take().map_or(Ok(None), |error| Err(cannot_read(error))),
+            Ok(_) => self.next_job(),
+            Err(error) => match error.take() {
+                None => return None,
+                Some(error) => return Some(self.job(start, Err(cannot_read(error)))),
+            },
         };
         read.unwrap_or_else(|error| {
             let offset = self.offset.max(start);
+            // What can't be reached now can't be reached further on either.
+            let is_damaged = error.get_ref().is_some_and(|cause| cause.is::<UnpackError>());
+            let next = if is_damaged { self.go_on() } else { None };
+            let error = match next {
+                Some(next) => DocumentError::new(format!(
+                    "a record can't be unpacked; reading goes on at byte {next} of the file"
+                ))
+                .caused_by(error),
+                None => cannot_read_on(error),
+            };
             let job = self.job(offset, Err(error));
-            self.stream = Err(None);
+            if next.is_none() {
+                self.stream = Err(None);
+            }
             Some(job)
         })
     }
@@ -563,6 +593,40 @@ pub(super) mod tests {
             .collect();
         let docs = read_all("a.warc.wet.gz", members, &Input::default(), 1 << 20);
         assert_eq!(docs.iter().filter(|doc| doc.is_ok()).count(), 3);
+    }
+
+    #[test]
+    fn a_damaged_member_costs_its_record() {
+        let member = |n| {
+            let text = format!("第{n}页的文字。").repeat(50 + n);
+            pack(Packing::Gzip, &record("conversion", "text/plain", n, text.as_bytes()))
+        };
+        let mut members: Vec<Vec<u8>> = (0..40).map(member).collect();
+        // In the middle of one, in the head of another; a third is cut off.
+        let middle = members[5].len() / 2;
+        members[5][middle..middle + 8].fill(0xFF);
+        members[20][0] = 0;
+        members[30].truncate(60);
+        let bytes = members.concat();
+        let docs = read_all("a.warc.wet.gz", bytes.clone(), &Input::default(), 1 << 20);
+        let lost = [5, 20, 30];
+        for n in 0..40 {
+            let id = format!("urn:uuid:{n}");
+            let is_there = docs.iter().any(|doc| doc.as_ref().is_ok_and(|doc| doc.id == id));
+            assert_eq!(is_there, !lost.contains(&n), "{id}");
+        }
+        let errors: Vec<String> = docs
+            .iter()
+            .filter_map(|doc| doc.as_ref().err())
+            .map(|error| format!("{error}"))
+            .collect();
+        assert_eq!(errors.len(), 3, "{errors:?}");
+        let next: usize = members[..6].iter().map(Vec::len).sum();
+        assert!(errors[0].ends_with(&format!("goes on at byte {next} of the file")), "{errors:?}");
+        // Nothing to go on with behind the last one.
+        let cut = &bytes[..bytes.len() - 20];
+        let docs = read_all("a.warc.wet.gz", cut.to_vec(), &Input::default(), 1 << 20);
+        assert!(docs.last().unwrap().is_err());
     }
 
     #[test]

@@ -18,6 +18,13 @@ pub struct Declaration<'b> {
     pub codec: Option<Codec>,
 }
 
+impl<'b> Declaration<'b> {
+    /// Makes one of a name.
+    pub fn of(name: &'b str) -> Self {
+        Self { name, codec: Codec::for_label(name).map(as_readable) }
+    }
+}
+
 /// Finds the encoding that the head of `bytes` names.
 pub fn declaration(bytes: &[u8]) -> Option<Declaration<'_>> {
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];
@@ -25,7 +32,7 @@ pub fn declaration(bytes: &[u8]) -> Option<Declaration<'_>> {
     // Ahead of all the rest, since most documents have no markup.
     memchr::memchr2(b'<', b'@', head)?;
     let name = css(head).or_else(|| xml(head)).or_else(|| html(head))?;
-    Some(Declaration { name, codec: Codec::for_label(name).map(as_readable) })
+    Some(Declaration::of(name))
 }
 
 /// Returns what a declaration that can be read byte by byte must mean: not UTF-16.

@@ -93,10 +93,7 @@ impl Settings {
     }
 }
 
-/// Finds what `bytes` are written in, by the first line that fits of the table at the head of
-/// [`decode`](super).
-///
-/// GB18030 is called GBK unless a four-byte sequence occurs, which GBK does not have.
+/// Finds what `bytes` are written in; see [`detect_sent`], for bytes that nobody has sent.
 ///
 /// # Errors
 /// If the bytes are not text.
@@ -110,10 +107,30 @@ impl Settings {
 /// # Ok::<(), hanmill::stages::decode::NotText>(())
 /// ```
 pub fn detect(bytes: &[u8], settings: &Settings) -> Result<Detection, NotText> {
+    detect_sent(bytes, None, settings)
+}
+
+/// Finds what `bytes` are written in that a server has sent as `sent_as`, by the first line that fits
+/// of the table at the head of [`decode`](super).
+///
+/// GB18030 is called GBK unless a four-byte sequence occurs, which GBK does not have. A server's word
+/// is worth what that of a document is, where the document says nothing itself and is not UTF-8:
+/// servers often send the same name with every page.
+///
+/// # Errors
+/// If the bytes are not text.
+pub fn detect_sent(
+    bytes: &[u8],
+    sent_as: Option<&str>,
+    settings: &Settings,
+) -> Result<Detection, NotText> {
     if bytes.is_empty() {
         return Ok(Detection::new(Codec::UTF_8, 1.0, "empty"));
     }
-    let declared = declaration(bytes);
+    let own = declaration(bytes);
+    let sent = sent_as.map(Declaration::of);
+    // Well-formed UTF-8 is more than the word of a server.
+    let declared = own.or_else(|| sent.filter(|_| Utf8::of(bytes) == Utf8::No));
     let mut found = match by_bom(bytes) {
         Some(found) => found,
         None => {
@@ -124,7 +141,7 @@ pub fn detect(bytes: &[u8], settings: &Settings) -> Result<Detection, NotText> {
             }
         }
     };
-    if let Some(declared) = declared {
+    if let Some(declared) = own.or(sent) {
         found.declared = Some(declared.name.to_owned());
         let codec = Codec::for_label(declared.name);
         found.is_declared_wrong =

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `empty` | there are no bytes; called UTF-8 | 1.0 |
 //! | `bom` | a byte order mark of UTF-8, UTF-16, UTF-32 or GB18030 | 1.0 |
-//! | `declared` | the document names an encoding, and the option `declared` says to trust it | 0.99 |
+//! | `declared` | the document names an encoding, or the server that sent it, and the option `declared` says to trust it | 0.99 |
 //! | `utf-32` | every four bytes are a character | 0.98 |
 //! | `utf-16` | pairs of bytes make likelier text than the bytes do in any other encoding | by the margin |
 //! | `escape` | ASCII bytes only, with the escape sequences of HZ or ISO 2022 | 0.95 |
@@ -43,7 +43,7 @@ use hanmill::stage::{
 
 pub use codec::Codec;
 use codec::{Decoded, decode};
-pub use detect::{Detection, Settings, Trust, detect, forced};
+pub use detect::{Detection, Settings, Trust, detect, detect_sent, forced};
 pub use not_text::NotText;
 
 /// Options of the `decode` stage.
@@ -59,7 +59,7 @@ pub struct Decode {
     /// order mark is believed in any case.
     pub candidates: Vec<String>,
     /// What an encoding is worth that a document names itself, in HTML's `meta`, XML's declaration
-    /// or CSS's `@charset`.
+    /// or CSS's `@charset`, or else the server that sent it, in a web archive.
     pub declared: Trust,
     /// Which characters the codes have that Big5 itself leaves free.
     pub big5_variant: Big5Variant,
@@ -187,7 +187,7 @@ impl Stage for Decoder {
         }
         let mut found = match self.forced {
             Some(codec) => forced(&doc.raw, codec),
-            None => detect(&doc.raw, &self.settings),
+            None => detect_sent(&doc.raw, sent_as(doc).as_deref(), &self.settings),
         }
         .map_err(|reason| DocumentError::new(reason.to_string()))?;
         if found.codec == Codec::BIG5 {
@@ -206,6 +206,15 @@ impl Stage for Decoder {
         self.refuse(encoding, &decoded)?;
         doc.set_decoded(decoded.text, decoded.alignment);
         Ok(Verdict::Keep)
+    }
+}
+
+/// Returns the encoding that a web server named as it sent the document, which readers of web archives
+/// keep as a field.
+fn sent_as(doc: &Document) -> Option<String> {
+    match doc.fields.get("http_charset")? {
+        serde_json::Value::String(name) => Some(name),
+        _ => None,
     }
 }
 

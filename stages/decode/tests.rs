@@ -482,3 +482,35 @@ fn a_candidate_of_single_bytes_is_the_one_for_letters() {
     let (doc, _) = run("candidates: [gb18030, utf-8]", b"~{VPND~}");
     assert_eq!((doc.text(), doc.encoding.as_ref().unwrap().method), ("~{VPND~}", "ascii"));
 }
+
+/// Decodes a document that a server has sent with this name of an encoding.
+fn run_sent(options: &str, bytes: &[u8], sent_as: &str) -> document::Encoding {
+    let options: Decode = serde_yaml::from_str(options).unwrap();
+    let built = options.build(&BuildContext::new(".")).unwrap();
+    let mut doc = Document::from_bytes("a", bytes.to_vec());
+    let name = serde_json::value::to_raw_value(sent_as).unwrap();
+    doc.fields.push("http_charset", name);
+    built.process(&mut doc, &mut Scratch::default()).unwrap();
+    doc.encoding.unwrap()
+}
+
+#[test]
+fn the_word_of_a_server_tips_the_scales() {
+    // 老 or 일.
+    let short = b"<p>\xC0\xCF";
+    assert_eq!(run_sent("{}", short, "EUC-KR").name, "euc-kr");
+    assert_ne!(run_sent("{declared: ignore}", short, "euc-kr").name, "euc-kr");
+    assert_ne!(run_sent("{}", short, "gbk").name, "euc-kr");
+    // It can't outweigh a page of text, least of all UTF-8.
+    let found = run_sent("{}", &encode("big5", PAGE), "gb2312");
+    assert_eq!(found.name, "big5");
+    assert_eq!(found.declared, Some(Declared { name: "gb2312".into(), is_wrong: true }));
+    for options in ["{}", "{declared: trust}"] {
+        let found = run_sent(options, "一些".as_bytes(), "gbk");
+        assert_eq!(found.name, "utf-8", "{options}");
+    }
+    // What the page says goes ahead of it, and what isn't an encoding counts for nothing.
+    let page = b"<meta charset=euc-kr><p>\xC0\xCF";
+    assert_eq!(run_sent("{}", page, "gbk").name, "euc-kr");
+    assert_eq!(run_sent("{}", &encode("big5", PAGE), "klingon").name, "big5");
+}
