@@ -2,10 +2,14 @@
 #![cfg(feature = "stages")]
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use hanmill::config::{self, Overrides};
 use hanmill::document::{Document, Place};
 use hanmill::pipeline::{MergeError, Mill, Milled, RunOptions};
+
+/// Never set: nobody interrupts.
+static GO_ON: AtomicBool = AtomicBool::new(false);
 
 const STAGES: &str =
     "stages:\n  - convert\n  - segment\n  - keywords: {collocations: 5}\n  - report\n";
@@ -45,7 +49,7 @@ fn look(stages: &str) -> Vec<Vec<u8>> {
             looks
                 .iter()
                 .for_each(|look| drop(one.finish_look(std::slice::from_ref(look)).unwrap()));
-            one.look(documents(part));
+            one.look(documents(part), &GO_ON);
             one.store_look().unwrap()
         });
         looks.push(all.finish_look(&parts).unwrap());
@@ -77,7 +81,7 @@ fn parts_of_several_mills_make_the_results_of_a_run() {
     let mut expected = written.lines();
     let parts = PARTS.map(|part| {
         let mill = looked();
-        for milled in mill.process(documents(part), true).unwrap() {
+        for milled in mill.process(documents(part), true, &GO_ON).unwrap() {
             let Milled::Kept(doc) = milled else { panic!("every document is kept") };
             let line = expected.next().unwrap();
             // As text, since what serde_json reads of a number may be off by the last bit.
@@ -105,8 +109,8 @@ fn parts_of_several_mills_make_the_results_of_a_run() {
 fn a_part_is_of_what_was_folded_and_taken_out_once() {
     let stages = "stages: [segment, keywords, report]";
     let mill = mill(stages);
-    mill.process(documents(0..9), true).unwrap();
-    mill.process(documents(9..20), false).unwrap();
+    mill.process(documents(0..9), true, &GO_ON).unwrap();
+    mill.process(documents(9..20), false, &GO_ON).unwrap();
     let parts = [mill.store().unwrap(), mill.store().unwrap()];
     let folder = tempfile::tempdir().unwrap();
     let summary = mill.finish(&parts, &folder.path().join("out")).unwrap();
@@ -135,7 +139,7 @@ fn a_document_that_fails_leaves_its_neighbours_alone() {
         Document::from_bytes("b", png),
         Document::from_text("c", "文字。"),
     ];
-    let milled = mill.process(documents, false).unwrap();
+    let milled = mill.process(documents, false, &GO_ON).unwrap();
     let [Milled::Kept(_), Milled::Quarantined(failure), Milled::Kept(_)] = &milled[..] else {
         panic!("{milled:?}");
     };

@@ -102,8 +102,10 @@ fn fill_and_go_on(stages: &str, more: &[&str]) {
     let first = whole.iter().find(|(name, _)| name.starts_with("documents.jsonl"));
     let documents = first.map_or(bytes_of(&whole) / 2, |(_, bytes)| bytes.len() as u64);
     let all = bytes_of(&whole);
-    let sizes =
-        [documents / 10, documents * 9 / 10, documents + (all - documents) / 2, all - (64 << 10)];
+    let mut sizes = vec![documents / 10, documents * 9 / 10, all - (64 << 10)];
+    if all - documents > 128 << 10 {
+        sizes.push(documents + (all - documents) / 2);
+    }
     let mut gone_on = 0;
     for size in sizes {
         let Some(disk) = Disk::mount(&mill.path("out"), 64 << 20) else { return };
