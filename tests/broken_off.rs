@@ -300,11 +300,12 @@ fn shards_share_the_look_at_the_corpus() {
     assert_eq!(code, Some(0), "{out}");
     assert!(out.contains("`dedup` has looked at part 2/3; when it has looked at all"), "{out}");
     // Neither the run nor the next look goes on without the others.
-    for args in [["run", "--shard", "1/3"], ["survey", "--shard", "2/3"]] {
-        let (code, out) = told(&args);
-        assert_eq!(code, Some(2), "{out}");
-        assert!(out.contains("not looked at all of the corpus yet: 1/3, 3/3 are missing"), "{out}");
-    }
+    let (code, out) = told(&["run", "--shard", "1/3"]);
+    assert_eq!(code, Some(2), "{out}");
+    assert!(out.contains("not looked at all of the corpus yet: 1/3, 3/3 are missing"), "{out}");
+    let (code, out) = told(&["survey", "--shard", "2/3"]);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("looked at part 2/3 before; 1/3, 3/3 are missing"), "{out}");
     let (code, out) = told(&["survey", "--shard", "1/4"]);
     assert_eq!(code, Some(2), "{out}");
     assert!(out.contains("looks at one of 3 parts; say `--shard K/3`"), "{out}");
@@ -380,6 +381,10 @@ fn a_quarantine_is_replayed_after_a_fix() {
     let output = mill.run(&["replay", "out/replayed/quarantine.jsonl"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.contains("4 documents of the quarantine are not in the input"), "{error}");
+    assert_eq!(output.status.code(), Some(1));
+    let output = mill.run(&["replay", "out/quarantine.jsonl", "--output", "whole/../out"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("the results of the run lie there"), "{error}");
     let output = mill.run(&["replay", "out/quarantine.jsonl", "--input", "whole"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.contains("no file that `out/quarantine.jsonl` names is among"), "{error}");
@@ -489,6 +494,35 @@ fn a_run_begins_behind_the_last_stage_that_is_kept_and_not_changed() {
     assert!(error.contains("03-segment.zst` can't be read; remove it and run again"), "{error}");
     run(&without(&first), &[]);
     assert!(!cache.exists());
+}
+
+#[test]
+fn a_shard_that_keeps_documents_still_looks_at_the_whole_corpus() {
+    let mill = Mill::new(300);
+    let pipeline = QUICK
+        .replace("- convert", "- convert: {cache: true}\n  - dedup")
+        .replace("tfidf", "tfidf, idf: corpus");
+    fs::write(mill.path("pipeline.yaml"), &pipeline).unwrap();
+    fs::copy(mill.path("in/000100.jsonl"), mill.path("in/500000.jsonl")).unwrap();
+    let folders = ["out/shards/1-of-2", "out/shards/2-of-2"];
+    for top in ["5", "7"] {
+        fs::write(mill.path("pipeline.yaml"), pipeline.replace("top: 5", &format!("top: {top}")))
+            .unwrap();
+        for shard in ["1/2", "2/2"] {
+            let output = mill.run(&["run", "--shard", shard, "--output", "out"]);
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");
+            let told = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(told.contains("from the cache behind `convert`"), top == "7", "{told}");
+        }
+        assert_well(&mill.run(&["merge", "--output", "merged", folders[0], folders[1]]));
+        fs::write(
+            mill.path("plain.yaml"),
+            pipeline.replace(": {cache: true}", "").replace("top: 5", &format!("top: {top}")),
+        )
+        .unwrap();
+        assert_well(&mill.run(&["run", "plain.yaml", "--output", "whole"]));
+        assert_same(&mill.path("whole"), &mill.path("merged"));
+    }
 }
 
 #[test]

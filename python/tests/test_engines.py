@@ -59,8 +59,8 @@ def check_results(merged, expected):
 def test_shards(folder, by_command_line, tmp_path):
     folders = []
     for at in (2, 1, 3):
-        hanmill(folder, "run", "--shard", f"{at}/3", "--output", str(tmp_path / f"{at}"), "pipeline.yaml")
-        folders.append(tmp_path / f"{at}")
+        hanmill(folder, "run", "--shard", f"{at}/3", "--output", str(tmp_path / "run"), "pipeline.yaml")
+        folders.append(tmp_path / f"run/shards/{at}-of-3")
     hanmill(folder, "merge", "--output", str(tmp_path / "out"), *map(str, folders))
     assert written(tmp_path / "out") == by_command_line
     check_results(tmp_path / "out", folder / "out")

@@ -223,7 +223,8 @@ struct RunArgs {
     /// Start over, whatever a run that was broken off has left
     #[arg(long)]
     fresh: bool,
-    /// Mill only this part of the input, such as 3/16, for `hanmill merge` to put together
+    /// Mill only this part of the input, such as 3/16, for `hanmill merge` to put together; its results
+    /// go to shards/03-of-16 of the output folder
     #[arg(long, value_name = "K/N", conflicts_with = "sample")]
     shard: Option<Shard>,
     /// What `hanmill survey` has seen of the corpus, if not in `surveys` of the output folder

@@ -47,6 +47,13 @@ pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> Result<(), Failu
     let usage = |error: &dyn std::error::Error| Failure::Usage(crate::pipeline::error_chain(error));
     let replay = Replay::read(&args.quarantine).map_err(|error| usage(&error))?;
     let beside = args.quarantine.parent().unwrap_or(Path::new("")).join("replayed");
+    let folder = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let beside_it = folder(&args.quarantine).parent().map(Path::to_owned);
+    if args.output.as_deref().is_some_and(|output| Some(folder(output)) == beside_it) {
+        let message = "the results of the run lie there, and those of the replay would take their \
+                       place; name another folder by `--output`, or none";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let pipeline = PipelineArgs {
         file: args.pipeline.clone(),
         input: args.input.clone(),
@@ -82,11 +89,11 @@ pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> Result<(), Failu
     }
     let gone = replay.listed().saturating_sub(summary.counts.read);
     if gone > 0 {
-        let message = format!(
-            "{} of the quarantine are not in the input any more",
-            paint::count(gone, "document")
-        );
+        let are = if gone == 1 { "is" } else { "are" };
+        let documents = paint::count(gone, "document");
+        let message = format!("{documents} of the quarantine {are} not in the input any more");
         writeln!(anstream::stderr(), "{}", styled(YELLOW, message))?;
+        return Err(Failure::Documents);
     }
     if summary.counts.quarantined > 0 { Err(Failure::Documents) } else { Ok(()) }
 }

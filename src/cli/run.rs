@@ -15,8 +15,8 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> Result<(), Failure> {
     let pipeline = load(&args.pipeline, registry)?;
     let pipeline = match args.shard {
         // Shards side by side, so that none writes over another.
-        Some(shard) if args.pipeline.output.is_none() => pipeline.for_shard(shard),
-        _ => pipeline,
+        Some(shard) => pipeline.for_shard(shard),
+        None => pipeline,
     };
     let pipeline = match &args.surveys {
         Some(folder) => pipeline.with_surveys_in(folder.clone()),

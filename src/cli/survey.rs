@@ -47,6 +47,9 @@ pub(super) fn survey(args: &SurveyArgs, registry: &Registry) -> Result<(), Failu
         Surveyed::Nothing => {
             "no stage of this pipeline looks at the corpus: run the shards as they are".to_owned()
         }
+        Surveyed::Waiting { stage, missing } => {
+            format!("stage `{stage}` has looked at part {} before; {missing}", args.shard)
+        }
         Surveyed::Complete => "every stage has looked at every part: run the shards".to_owned(),
         Surveyed::Looked { stage, is_complete, behind } => {
             let looked = format!("stage `{stage}` has looked at part {}", args.shard);

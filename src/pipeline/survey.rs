@@ -74,6 +74,9 @@ pub(super) fn run(
             Some(_) => Shared::find(pipeline, begun, at)?,
             None => Shared::default(),
         };
+        // What a shard has kept of its part tells nothing of the others.
+        let none = Caches::default();
+        let caches = if options.shard.is_some() { &none } else { caches };
         let all = match shared.all(survey)? {
             Some(all) => all,
             None if !shared.looks.is_empty() => return Err(shared.incomplete(stage)),
@@ -161,6 +164,13 @@ pub enum Surveyed {
         /// Stages behind it that want to look too, once it has looked at all parts.
         behind: usize,
     },
+    /// A stage has looked at this part before.
+    Waiting {
+        /// The stage.
+        stage: &'static str,
+        /// The parts that it has not looked at yet, in words.
+        missing: String,
+    },
     /// Every stage has looked at every part.
     Complete,
 }
@@ -173,8 +183,8 @@ impl Pipeline {
     /// is the look of one stage, the first that has not looked at all parts yet.
     ///
     /// # Errors
-    /// If that stage has looked at this part, but not at all others; if looks of something else lie in
-    /// the [folder](Self::surveys); or if what was seen can't be written there.
+    /// If looks of something else lie in the [folder](Self::surveys), or if what was seen can't be
+    /// written there.
     pub fn survey(&self, shard: Shard, options: &RunOptions<'_>) -> Result<Surveyed, RunError> {
         let pool = self.pool()?;
         let options = &RunOptions { shard: Some(shard), ..*options };
@@ -194,7 +204,7 @@ impl Pipeline {
                 return Err(RunError::Surveys(SurveysError::OtherNumber { folder, of }));
             }
             if shared.looks.iter().any(|look| look.shard == shard) {
-                return Err(shared.incomplete(stage));
+                return Ok(Surveyed::Waiting { stage, missing: shared.missing() });
             }
             let (from, until) = shard.range(self);
             let stretch = Stretch { from, until: (until < Place::END).then_some(until) };
@@ -363,9 +373,10 @@ impl Shared {
         Ok(Some(all))
     }
 
-    fn incomplete(&self, stage: &'static str) -> RunError {
+    /// Tells which parts are missing.
+    fn missing(&self) -> String {
         let there: Vec<u32> = self.looks.iter().map(|look| look.shard.number()).collect();
-        let missing = match self.of() {
+        match self.of() {
             Some(of) => {
                 let missing: Vec<String> =
                     (1..=of).filter(|n| !there.contains(n)).map(|n| format!("{n}/{of}")).collect();
@@ -378,7 +389,11 @@ impl Shared {
             None => {
                 "some looks are at one of so many parts, others at one of another number".into()
             }
-        };
+        }
+    }
+
+    fn incomplete(&self, stage: &'static str) -> RunError {
+        let missing = self.missing();
         RunError::Surveys(SurveysError::Incomplete { stage, missing, folder: self.folder.clone() })
     }
 }

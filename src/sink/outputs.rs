@@ -243,7 +243,12 @@ impl Outputs {
     fn remove(&self, names: &[PathBuf]) {
         for name in names.iter().filter(|name| stays_inside(name)) {
             // Gone already is as good as removed.
-            let _ = fs::remove_file(self.folder.join(name));
+            let path = self.folder.join(name);
+            let _ = fs::remove_file(&path);
+            if let Some(folder) = path.parent().filter(|folder| *folder != self.folder) {
+                // One that holds anything stays.
+                let _ = fs::remove_dir(folder);
+            }
         }
         sync_folder(&self.folder);
     }

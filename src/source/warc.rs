@@ -29,6 +29,8 @@ pub(super) struct Records {
     /// Bytes up to here are told of already.
     told: u64,
     record: u64,
+    /// Where the member of gzip begins that the last record does.
+    member: Option<u64>,
     /// The first line of the next record, where the search for it has read it.
     next_line: Option<Vec<u8>>,
 }
@@ -56,6 +58,7 @@ impl Records {
             offset: 0,
             told: 0,
             record: 0,
+            member: None,
             next_line: None,
         }
     }
@@ -136,6 +139,7 @@ impl Records {
             }
             let start = self.offset - line.len() as u64;
             self.record += 1;
+            self.member = self.stream.as_ref().ok().and_then(Stream::member_start);
             if !is_version(&line) {
                 self.resync()?;
                 let error = DocumentError::new(format!(
@@ -282,6 +286,11 @@ impl Iterator for Records {
             let offset = self.offset.max(start);
             // What can't be reached now can't be reached further on either.
             let is_damaged = error.get_ref().is_some_and(|cause| cause.is::<UnpackError>());
+            let member = self.stream.as_ref().ok().and_then(Stream::member_start);
+            if is_damaged && member != self.member {
+                // It is the next record that can't be read, of which there is not even the first line.
+                self.record += 1;
+            }
             let next = if is_damaged { self.go_on() } else { None };
             let error = match next {
                 Some(next) => DocumentError::new(format!(
@@ -621,6 +630,10 @@ pub(super) mod tests {
             .map(|error| format!("{error}"))
             .collect();
         assert_eq!(errors.len(), 3, "{errors:?}");
+        for doc in docs.iter().flatten() {
+            let number = doc.source.unit.number().unwrap();
+            assert_eq!(doc.id, format!("urn:uuid:{}", number - 1), "each has its own number");
+        }
         let next: usize = members[..6].iter().map(Vec::len).sum();
         assert!(errors[0].ends_with(&format!("goes on at byte {next} of the file")), "{errors:?}");
         // Nothing to go on with behind the last one.
