@@ -105,7 +105,7 @@ pub struct Failure {
     /// Where it was read from.
     pub source: crate::document::SourceRef,
     /// The stage it failed in, or `source`.
-    pub stage: String,
+    pub stage: Box<str>,
     /// Why, with the causes behind it.
     pub error: String,
     /// Whether what lies behind it in its file could not be read either, and is missing.

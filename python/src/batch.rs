@@ -255,7 +255,7 @@ pub fn milled(
                 (None, ["dropped", stage, reason].map(str::to_owned))
             }
             Some(Milled::Quarantined(failure)) => {
-                (None, ["quarantined", &failure.stage, &failure.error].map(str::to_owned))
+                (None, ["quarantined", &*failure.stage, &failure.error].map(str::to_owned))
             }
             None => (None, ["quarantined", "source", "there is no text"].map(str::to_owned)),
         };

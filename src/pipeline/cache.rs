@@ -75,7 +75,7 @@ struct Record {
 enum StoredFate {
     Kept(ByteBuf),
     Dropped { id: String, stage: String, reason: String },
-    Failed { failure: Failure, encoding: Option<StoredEncoding> },
+    Failed(Box<(Failure, Option<StoredEncoding>)>),
 }
 
 /// Returns the name of the cache behind the stage at place `at`, or of what lies beside it.
@@ -227,11 +227,10 @@ pub(super) enum Start {
 }
 
 /// Loads the document of a job, from the input or from a cache.
-pub(super) fn load(stages: &[PipelineStage], job: Job) -> Result<Start, Unloaded> {
+pub(super) fn load(stages: &[PipelineStage], mut job: Job) -> Result<Start, Unloaded> {
     let (place, job_source) = (job.place, job.source.clone());
-    let bytes = match job.into_stored() {
-        Ok(bytes) => bytes,
-        Err(job) => return Worker::load(job).map(|doc| Start::Document(Box::new(doc))),
+    let Some(bytes) = job.take_stored() else {
+        return Worker::load(job).map(|doc| Start::Document(Box::new(doc)));
     };
     let damaged = |error: FinishError| {
         Unloaded::Failed(Failure {
@@ -255,11 +254,11 @@ pub(super) fn load(stages: &[PipelineStage], job: Job) -> Result<Start, Unloaded
             let fate = Fate::Dropped { stage: stage.name, reason: interned(&reason) };
             Ok(Start::Over { id, source: job_source, fate })
         }
-        StoredFate::Failed { failure, encoding } => Err(Unloaded::Failed(Failure {
-            source: job_source,
-            encoding: encoding.map(|encoding| Box::new(encoding.into_encoding())),
-            ..failure
-        })),
+        StoredFate::Failed(failed) => {
+            let (failure, encoding) = *failed;
+            let encoding = encoding.map(|encoding| Box::new(encoding.into_encoding()));
+            Err(Unloaded::Failed(Failure { source: job_source, encoding, ..failure }))
+        }
     }
 }
 
@@ -335,7 +334,7 @@ impl Entry<'_> {
             return;
         }
         let encoding = failure.encoding.as_deref().map(StoredEncoding::of);
-        self.push_to_all(&StoredFate::Failed { failure: failure.clone(), encoding });
+        self.push_to_all(&StoredFate::Failed(Box::new((failure.clone(), encoding))));
     }
 
     fn push_to_all(&mut self, fate: &StoredFate) {

@@ -459,7 +459,7 @@ impl Shared<'_> {
             }
             Fate::Fatal(failure) => {
                 let Failure { id, source: place, stage, error: reason, .. } = failure;
-                let error = RunError::Document { id, place, stage, reason };
+                let error = RunError::Document { id, place, stage: stage.into(), reason };
                 Ok(Outcome::Fatal(Box::new(error)))
             }
             Fate::Kept => {
@@ -781,7 +781,7 @@ impl<'a> Results<'a> {
             Outcome::Fatal(_) => Ok(()),
             Outcome::Quarantined(failure) => {
                 counts.quarantined += 1;
-                *counts.quarantined_by.entry(failure.stage.clone()).or_default() += 1;
+                *counts.quarantined_by.entry(failure.stage.to_string()).or_default() += 1;
                 self.quarantine.write_all(&sink::failure_line(&failure))?;
                 if so_far.failures.len() < Corpus::LISTED {
                     so_far.failures.push(failure);

@@ -143,7 +143,7 @@ impl Mill {
             Err(failure) => Milled::Quarantined(failure),
             Ok(Fate::Dropped { stage, reason }) => Milled::Dropped { stage, reason },
             Ok(Fate::Fatal(Failure { id, source: place, stage, error: reason, .. })) => {
-                return Err(RunError::Document { id, place, stage, reason });
+                return Err(RunError::Document { id, place, stage: stage.into(), reason });
             }
             Ok(Fate::Kept) if !is_folded => Milled::Kept(Box::new(doc)),
             Ok(Fate::Kept) => match worker.observe(stages, &doc) {
@@ -352,7 +352,7 @@ impl Seen {
             }
             Milled::Quarantined(failure) => {
                 counts.quarantined += 1;
-                *counts.quarantined_by.entry(failure.stage.clone()).or_default() += 1;
+                *counts.quarantined_by.entry(failure.stage.to_string()).or_default() += 1;
                 if self.failures.len() < Corpus::LISTED {
                     self.failures.push(failure.clone());
                 }

@@ -329,7 +329,7 @@ pub(super) fn failure(doc: &Document, stage: &str, error: String) -> Failure {
     Failure {
         id: doc.id.clone(),
         source: doc.source.clone(),
-        stage: stage.to_owned(),
+        stage: stage.into(),
         error,
         rest_of_file: false,
         encoding: doc.encoding.clone().map(Box::new),

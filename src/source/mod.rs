@@ -91,11 +91,11 @@ impl Job {
         Self { bytes, input_bytes, place, source, content: Content::Stored(stored) }
     }
 
-    /// Returns what a run has stored of the document, or else the job.
-    pub(crate) fn into_stored(self) -> Result<Vec<u8>, Self> {
-        match self.content {
-            Content::Stored(stored) => Ok(stored),
-            _ => Err(self),
+    /// Takes out what a run has stored of the document, if that is what it is.
+    pub(crate) fn take_stored(&mut self) -> Option<Vec<u8>> {
+        match &mut self.content {
+            Content::Stored(stored) => Some(std::mem::take(stored)),
+            _ => None,
         }
     }
 

@@ -289,7 +289,7 @@ impl From<&corpus::Failure> for Failure {
         Self {
             id: failure.id.clone(),
             source: failure.source.to_string(),
-            stage: failure.stage.clone(),
+            stage: failure.stage.to_string(),
             error: failure.error.clone(),
             encoding: failure.encoding.as_ref().map(|encoding| encoding.name.clone()),
         }
