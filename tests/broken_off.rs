@@ -481,6 +481,10 @@ fn a_run_begins_behind_the_last_stage_that_is_kept_and_not_changed() {
     fs::write(mill.path("in/000000.txt"), "改了。".repeat(30)).unwrap();
     assert!(!run(&first, &[]).contains("from the cache"));
     same_without(&first);
+    // Nor is the same input, read in another way.
+    let other = first.replace("input: in", "input: {path: in, text: id}");
+    assert!(!run(&other, &[]).contains("from the cache"));
+    run(&first, &[]);
     // What is damaged is told; and a run without it takes it away.
     let cache = mill.path("out/cache/03-segment.zst");
     let mut bytes = fs::read(&cache).unwrap();

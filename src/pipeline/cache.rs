@@ -93,7 +93,9 @@ fn key(pipeline: &Pipeline, begun: &Begun, at: usize) -> String {
         .map(|stage| json!({ stage.name: stage.resolved }))
         .collect();
     let begun = Begun { pipeline: String::new(), ..begun.clone() };
-    let all = json!([VERSION, begun, stages, pipeline.max_document_bytes()]);
+    // How files are read bears on the documents too: the column of the text, the encoding.
+    let input = &pipeline.settings().input;
+    let all = json!([VERSION, begun, input, stages, pipeline.max_document_bytes()]);
     blake3::hash(all.to_string().as_bytes()).to_hex().to_string()
 }
 
