@@ -1,6 +1,7 @@
 //! How far a run is: a bar on a terminal, a line now and then elsewhere.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -60,6 +61,17 @@ impl Display {
         }
     }
 
+    /// Prints a line beside the bar.
+    fn tell(&self, line: &str) {
+        match &self.view {
+            View::Nothing => {}
+            View::Bar(bar) => bar.println(line),
+            View::Lines(_) => {
+                let _ = writeln!(std::io::stderr().lock(), "{line}");
+            }
+        }
+    }
+
     fn line(&self) -> String {
         let documents = self.documents.load(Ordering::Relaxed);
         let bytes = self.bytes.load(Ordering::Relaxed);
@@ -102,16 +114,20 @@ impl Progress for Display {
             paint::count(counts.read, "document"),
             paint::size(counts.bytes)
         );
-        match &self.view {
-            View::Nothing => {}
-            View::Bar(bar) => {
-                bar.println(line);
-                bar.set_position(input_bytes);
-                bar.reset_eta();
-            }
-            View::Lines(_) => {
-                let _ = writeln!(std::io::stderr().lock(), "{line}");
-            }
+        self.tell(&line);
+        if let View::Bar(bar) = &self.view {
+            bar.set_position(input_bytes);
+            bar.reset_eta();
+        }
+    }
+
+    fn cache_was_damaged(&self, path: &Path) {
+        self.tell(&format!("`{}` is damaged; the run starts over without it", path.display()));
+        for number in [&self.documents, &self.bytes, &self.resumed_bytes] {
+            number.store(0, Ordering::Relaxed);
+        }
+        if let View::Bar(bar) = &self.view {
+            bar.reset();
         }
     }
 

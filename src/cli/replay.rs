@@ -46,6 +46,13 @@ pub(super) struct ReplayArgs {
 pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> Result<(), Failure> {
     let usage = |error: &dyn std::error::Error| Failure::Usage(crate::pipeline::error_chain(error));
     let replay = Replay::read(&args.quarantine).map_err(|error| usage(&error))?;
+    if args.output.is_none() && !args.quarantine.is_file() {
+        let message = format!(
+            "`{}` lies in no folder of results; say where those of the replay go by `--output`",
+            args.quarantine.display()
+        );
+        return Err(Failure::Usage(message));
+    }
     let beside = args.quarantine.parent().unwrap_or(Path::new("")).join("replayed");
     let folder = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let beside_it = folder(&args.quarantine).parent().map(Path::to_owned);

@@ -201,6 +201,11 @@ impl Checker<'_> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let source = self.sources.add(path.to_string_lossy(), text);
         let mut root = yaml::parse(text, source, &mut self.problems)?;
+        if let [.., last] = &*self.overrides.inputs {
+            // In the tree, so that `--set input.text=content` is of these.
+            let source = self.sources.add("--input", last.as_str());
+            set::inputs(&mut root, &self.overrides.inputs, source);
+        }
         for setting in &self.overrides.set {
             let source = self.sources.add("--set", setting.as_str());
             set::apply(&mut root, setting, source, &mut self.problems);
@@ -331,12 +336,7 @@ impl Checker<'_> {
         own: &Path,
     ) -> Vec<InputFile> {
         let from_command_line = !self.overrides.inputs.is_empty();
-        let base = if from_command_line {
-            settings.input = Inputs(self.overrides.inputs.iter().map(Input::at).collect());
-            Path::new("")
-        } else {
-            base
-        };
+        let base = if from_command_line { Path::new("") } else { base };
         if settings.input.0.is_empty() {
             // A file whose `input` is wrong has been told so already.
             if self.problems.is_empty() || node.is_none() {

@@ -19,7 +19,12 @@ pub(super) fn apply(root: &mut Node, text: &str, source: usize, problems: &mut V
     };
     // Spaces in place of the path keep the offsets of the value true.
     let padded = " ".repeat(path.len() + 1) + &text[path.len() + 1..];
-    let Some(value) = yaml::parse(&padded, source, problems) else { return };
+    let parsed = match padded.trim() {
+        // Standard input, not a list of nothing.
+        "-" => Some(string("-", Span { source, bytes: text.len() - 1..text.len() })),
+        _ => yaml::parse(&padded, source, problems),
+    };
+    let Some(value) = parsed else { return };
     let mut keys = Vec::new();
     let mut start = 0;
     for name in path.split('.') {
@@ -34,6 +39,29 @@ pub(super) fn apply(root: &mut Node, text: &str, source: usize, problems: &mut V
     } else if let Err(problem) = put(root, None, &keys, value) {
         problems.push(*problem);
     }
+}
+
+/// Puts `paths`, of which there is at least one, in place of the inputs of the pipeline.
+pub(super) fn inputs(root: &mut Node, paths: &[String], source: usize) {
+    if root.is_null() {
+        root.value = Value::Map(Vec::new());
+    }
+    let Value::Map(entries) = &mut root.value else { return };
+    let span = Span { source, bytes: 0..paths.last().map_or(0, String::len) };
+    let mut nodes = paths.iter().map(|path| string(path, span.clone())).collect::<Vec<_>>();
+    let value = match &mut nodes[..] {
+        [_] => nodes.remove(0),
+        _ => Node { span: span.clone(), value: Value::Seq(nodes) },
+    };
+    let key = Key { span, name: "input".to_owned() };
+    match entries.iter_mut().find(|(known, _)| known.name == key.name) {
+        Some(entry) => *entry = (key, value),
+        None => entries.push((key, value)),
+    }
+}
+
+fn string(text: &str, span: Span) -> Node {
+    Node { span, value: Value::Scalar(serde_yaml::Value::String(text.to_owned())) }
 }
 
 /// Puts `value` where `keys` lead from `node`, which stands below the key `parent`.
@@ -52,7 +80,11 @@ fn put(
     }
     if let Value::Seq(items) = &mut node.value {
         if parent == Some("input") {
-            return put(input(items, key)?, parent, rest, value);
+            if key.name.parse::<usize>().is_ok() {
+                return put(input(items, key)?, parent, rest, value);
+            }
+            // Not of one input, so of each.
+            return items.iter_mut().try_for_each(|item| put(item, parent, keys, value.clone()));
         }
         return put(item(items, key)?, None, rest, value);
     }

@@ -17,7 +17,7 @@ mod survey;
 mod worker;
 
 use std::any::Any;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -231,7 +231,7 @@ impl Pipeline {
     fn inputs_hash(&self, options: &RunOptions<'_>) -> String {
         let mut hasher = blake3::Hasher::new();
         for file in self.files() {
-            let found = file.location.path().and_then(|path| std::fs::metadata(path).ok());
+            let found = file.location.path().and_then(|path| fs::metadata(path).ok());
             let modified = found.and_then(|found| found.modified().ok());
             let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             hasher.update(file.shown.as_bytes());
@@ -269,13 +269,26 @@ impl Pipeline {
     /// Runs the pipeline: reads every document, and writes results when all has gone well.
     ///
     /// A run that was broken off is gone on with, from the last moment at which it made sure of what it
-    /// had; the results are the same as if it had not been.
+    /// had; the results are the same as if it had not been. A cache that turns out to be damaged is
+    /// removed, and the run starts over without it.
     ///
     /// # Errors
     /// If results can't be written, too many documents fail, or `options.cancel` is set; or if the
     /// folder holds a run that was broken off and is not a run of this pipeline. Earlier results then
     /// stay as they were.
     pub fn run(&self, options: &RunOptions<'_>) -> Result<Summary, RunError> {
+        match self.run_once(options) {
+            Err(RunError::Cache { path, .. }) if fs::remove_file(&path).is_ok() => {
+                if let Some(progress) = options.progress {
+                    progress.cache_was_damaged(&path);
+                }
+                self.run(&RunOptions { fresh: true, ..*options })
+            }
+            ended => ended,
+        }
+    }
+
+    fn run_once(&self, options: &RunOptions<'_>) -> Result<Summary, RunError> {
         let started = Instant::now();
         let at_output = |source| RunError::Output { folder: self.output.clone(), source };
         let outputs = Outputs::reopen(&self.output).map_err(at_output)?;
@@ -456,6 +469,10 @@ pub trait Progress: Sync {
     /// The run goes on with one that was broken off: so many documents, and about so many bytes of the
     /// input, are through already.
     fn resumed(&self, _counts: &Counts, _input_bytes: u64) {}
+
+    /// The documents that an earlier run has kept in this file can't be read; the run starts over
+    /// without them.
+    fn cache_was_damaged(&self, _path: &Path) {}
 }
 
 /// How a run has ended.

@@ -180,6 +180,9 @@ impl Pipeline {
         for folder in folders {
             let damaged =
                 |source: FinishError| ShardsError::NoShard { folder: folder.clone(), source };
+            if let Some(message) = no_shard(folder) {
+                return Err(ShardsError::Incomplete(message));
+            }
             let bytes = fs::read(folder.join(SHARD)).map_err(|error| damaged(error.into()))?;
             let ran: Ran = serde_json::from_slice(&bytes).map_err(|error| damaged(error.into()))?;
             let shard: Shard = ran
@@ -215,6 +218,23 @@ impl Pipeline {
             return Err(ShardsError::Incomplete(format!("shard {twice}/{of} is there twice")));
         }
         Ok(shards.into_iter().map(|(_, folder, ran)| (folder, ran)).collect())
+    }
+}
+
+/// Says what a folder is, if it is not that of a shard.
+fn no_shard(folder: &Path) -> Option<String> {
+    let shown = folder.display();
+    let has = |name: &str| folder.join(name).exists();
+    match () {
+        () if !folder.is_dir() => Some(format!("there is no folder `{shown}`")),
+        () if has(SHARD) => None,
+        () if has("shards") => {
+            Some(format!("`{shown}` is no shard, but holds some: name them, as `{shown}/shards/*`"))
+        }
+        () if has("run.json") => {
+            Some(format!("`{shown}` holds a whole run, not one that was made with `--shard`"))
+        }
+        () => Some(format!("`{shown}` holds no shard; that of `--shard 1/2` is in `shards/1-of-2`")),
     }
 }
 

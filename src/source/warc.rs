@@ -4,6 +4,7 @@
 //! size, and ends at the first record that is broken.
 
 use std::io::{self, BufRead, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::packing::{Progress, Stream, UnpackError, find_member};
@@ -31,8 +32,10 @@ pub(super) struct Records {
     record: u64,
     /// Where the member of gzip begins that the last record does.
     member: Option<u64>,
-    /// The first line of the next record, where the search for it has read it.
+    /// The first line of the next record, where it has been read already.
     next_line: Option<Vec<u8>>,
+    /// What went wrong in reading it.
+    failed_ahead: Option<io::Error>,
 }
 
 /// What the head of a record says.
@@ -60,6 +63,7 @@ impl Records {
             record: 0,
             member: None,
             next_line: None,
+            failed_ahead: None,
         }
     }
 
@@ -98,6 +102,39 @@ impl Records {
             }
             at_line_start = line.ends_with(b"\n");
         }
+    }
+
+    /// Reads on to the first line of the next record, and so past the end of the member of gzip that this
+    /// one lies in, where its checksum is.
+    ///
+    /// # Errors
+    /// If this record's own member is damaged.
+    fn read_ahead(&mut self) -> io::Result<()> {
+        loop {
+            match self.line() {
+                Ok(line) if line.is_empty() => return Ok(()),
+                Ok(line) if line.trim_ascii().is_empty() => {}
+                Ok(line) => {
+                    self.next_line = Some(line);
+                    return Ok(());
+                }
+                Err(error) if is_damaged(&error) && self.is_in_its_member() => return Err(error),
+                Err(error) => {
+                    self.failed_ahead = Some(error);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Returns where the member of gzip begins that was last begun.
+    fn member_begun(&self) -> Option<u64> {
+        self.stream.as_ref().ok().and_then(Stream::member_start)
+    }
+
+    /// Tells whether what is read still is of the member that the last record began in.
+    fn is_in_its_member(&self) -> bool {
+        self.member.is_some() && self.member_begun() == self.member
     }
 
     fn job(&mut self, start: u64, content: Result<Record, DocumentError>) -> Job {
@@ -139,7 +176,7 @@ impl Records {
             }
             let start = self.offset - line.len() as u64;
             self.record += 1;
-            self.member = self.stream.as_ref().ok().and_then(Stream::member_start);
+            self.member = self.member_begun();
             if !is_version(&line) {
                 self.resync()?;
                 let error = DocumentError::new(format!(
@@ -194,20 +231,21 @@ impl Records {
             };
             let max_bytes = self.max_bytes;
             let record = Record { head, page, body, body_start, max_bytes };
+            self.read_ahead()?;
             return Ok(Some(self.job(start, Ok(record))));
         }
     }
 
     /// Opens the file again at the first member of gzip behind the damaged one that begins with a
-    /// record, if there is one; returns its first byte.
-    fn go_on(&mut self) -> Option<u64> {
-        let damaged = self.stream.as_ref().ok()?.member_start()?;
+    /// record, if there is one; returns the bytes of the file that are passed over.
+    fn go_on(&mut self) -> Option<Range<u64>> {
+        let damaged = self.member_begun()?;
         let next = find_member(&self.opened, damaged + 1, b"WARC/").ok()??;
         self.stream = Ok(Stream::open_member(&self.opened, next).ok()?);
         self.next_line = None;
         // What was lost counts as a byte, so that no two records have the same place.
         self.offset += 1;
-        Some(next)
+        Some(damaged..next)
     }
 
     fn truncated(&mut self, start: u64) -> Job {
@@ -266,6 +304,12 @@ fn is_version(line: &[u8]) -> bool {
     line.starts_with(b"WARC/") && line.trim_ascii_end().len() < 20
 }
 
+/// Tells whether an error is of what a file holds. What can't be reached now can't be reached further on
+/// either.
+fn is_damaged(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|cause| cause.is::<UnpackError>())
+}
+
 fn is_http(content_type: &str) -> bool {
     content_type.is_empty() || content_type.starts_with("application/http")
 }
@@ -276,7 +320,7 @@ impl Iterator for Records {
     fn next(&mut self) -> Option<Job> {
         let start = self.offset;
         let read = match &mut self.stream {
-            Ok(_) => self.next_job(),
+            Ok(_) => self.failed_ahead.take().map_or_else(|| self.next_job(), Err),
             Err(error) => match error.take() {
                 None => return None,
                 Some(error) => return Some(self.job(start, Err(cannot_read(error)))),
@@ -284,23 +328,24 @@ impl Iterator for Records {
         };
         read.unwrap_or_else(|error| {
             let offset = self.offset.max(start);
-            // What can't be reached now can't be reached further on either.
-            let is_damaged = error.get_ref().is_some_and(|cause| cause.is::<UnpackError>());
-            let member = self.stream.as_ref().ok().and_then(Stream::member_start);
-            if is_damaged && member != self.member {
+            let is_damaged = is_damaged(&error);
+            if is_damaged && self.member_begun() != self.member {
                 // It is the next record that can't be read, of which there is not even the first line.
                 self.record += 1;
             }
-            let next = if is_damaged { self.go_on() } else { None };
-            let error = match next {
-                Some(next) => DocumentError::new(format!(
-                    "a record can't be unpacked; reading goes on at byte {next} of the file"
+            let lost = if is_damaged { self.go_on() } else { None };
+            let is_over = lost.is_none();
+            let error = match lost {
+                Some(lost) => DocumentError::new(format!(
+                    "bytes {} to {} of the file can't be unpacked, where a record is, or more than one; \
+                     reading goes on behind them",
+                    lost.start, lost.end
                 ))
                 .caused_by(error),
                 None => cannot_read_on(error),
             };
             let job = self.job(offset, Err(error));
-            if next.is_none() {
+            if is_over {
                 self.stream = Err(None);
             }
             Some(job)
@@ -611,14 +656,17 @@ pub(super) mod tests {
             pack(Packing::Gzip, &record("conversion", "text/plain", n, text.as_bytes()))
         };
         let mut members: Vec<Vec<u8>> = (0..40).map(member).collect();
-        // In the middle of one, in the head of another; a third is cut off.
+        // In the middle of one, in the head of another; a third is cut off, and of the last only the
+        // checksum is wrong.
         let middle = members[5].len() / 2;
         members[5][middle..middle + 8].fill(0xFF);
         members[20][0] = 0;
         members[30].truncate(60);
+        let checksum = members[35].len() - 8;
+        members[35][checksum] ^= 0xFF;
         let bytes = members.concat();
         let docs = read_all("a.warc.wet.gz", bytes.clone(), &Input::default(), 1 << 20);
-        let lost = [5, 20, 30];
+        let lost = [5, 20, 30, 35];
         for n in 0..40 {
             let id = format!("urn:uuid:{n}");
             let is_there = docs.iter().any(|doc| doc.as_ref().is_ok_and(|doc| doc.id == id));
@@ -629,13 +677,13 @@ pub(super) mod tests {
             .filter_map(|doc| doc.as_ref().err())
             .map(|error| format!("{error}"))
             .collect();
-        assert_eq!(errors.len(), 3, "{errors:?}");
+        assert_eq!(errors.len(), 4, "{errors:?}");
         for doc in docs.iter().flatten() {
             let number = doc.source.unit.number().unwrap();
             assert_eq!(doc.id, format!("urn:uuid:{}", number - 1), "each has its own number");
         }
         let next: usize = members[..6].iter().map(Vec::len).sum();
-        assert!(errors[0].ends_with(&format!("goes on at byte {next} of the file")), "{errors:?}");
+        assert!(errors[0].contains(&format!("to {next} of the file")), "{errors:?}");
         // Nothing to go on with behind the last one.
         let cut = &bytes[..bytes.len() - 20];
         let docs = read_all("a.warc.wet.gz", cut.to_vec(), &Input::default(), 1 << 20);
