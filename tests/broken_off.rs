@@ -265,8 +265,17 @@ fn shards_merge_to_the_bytes_of_one_run() {
     assert!(String::from_utf8_lossy(&mixed.stderr).contains("of another number"));
     let other = mill.run(&["merge", "out/shards/1-of-1", "--set", "stages.keywords.top=6"]);
     assert!(String::from_utf8_lossy(&other.stderr).contains("with other stages, options"));
-    let none = mill.run(&["merge", "whole"]);
-    assert!(String::from_utf8_lossy(&none.stderr).contains("holds no shard"));
+    for (folder, told) in [
+        ("whole", "holds a whole run"),
+        ("out", "name them, as `out/shards/*`"),
+        ("in", "holds no shard"),
+        ("nowhere", "there is no folder `nowhere`"),
+    ] {
+        let none = mill.run(&["merge", folder]);
+        let error = String::from_utf8_lossy(&none.stderr);
+        assert_eq!(none.status.code(), Some(2));
+        assert!(error.contains(told), "{error}");
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub use yaml::{Key, Node, Span, Value};
 
 use crate::pipeline::{Pipeline, PipelineStage};
 use crate::registry::Registry;
-use crate::source::{self, Format, FormatName, Input, InputError, InputFile};
+use crate::source::{self, Format, FormatName, InputError, InputFile};
 use diagnostic::{Diagnostic, MAX_PROBLEMS, Problems, Sources};
 
 /// What the command line sets over the pipeline file.

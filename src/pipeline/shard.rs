@@ -234,7 +234,9 @@ fn no_shard(folder: &Path) -> Option<String> {
         () if has("run.json") => {
             Some(format!("`{shown}` holds a whole run, not one that was made with `--shard`"))
         }
-        () => Some(format!("`{shown}` holds no shard; that of `--shard 1/2` is in `shards/1-of-2`")),
+        () => {
+            Some(format!("`{shown}` holds no shard; that of `--shard 1/2` is in `shards/1-of-2`"))
+        }
     }
 }
 

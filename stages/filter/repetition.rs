@@ -5,10 +5,8 @@
 //! that an n-gram has 2n of them, and any other run of letters and digits a whole one: it doesn't take
 //! segmentation, and a rule means the same ahead of `segment` and behind it.
 
-use std::collections::HashMap;
-
 use hanmill::expression::is_han;
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Filter, Repetition};
 
@@ -130,10 +128,44 @@ struct Unit {
 pub(super) struct Buffers {
     parts: FxHashSet<u64>,
     units: Vec<Unit>,
-    /// Hashes of all n-grams of a size.
-    hashes: Vec<u64>,
-    /// How often each n-gram is there.
-    counts: FxHashMap<u64, u32>,
+    /// Hash of the units ahead of each, and of all.
+    prefixes: Vec<u64>,
+    /// Occurrences, in order, of all n-grams of the last size that are there more than once; of every n-gram
+    /// before the first.
+    repeated: Vec<Occurrence>,
+    table: Vec<Slot>,
+}
+
+/// Where an n-gram occurs.
+#[derive(Debug, Clone, Copy)]
+struct Occurrence {
+    /// Its first unit.
+    start: u32,
+    /// Its slot of the table.
+    slot: u32,
+}
+
+/// An n-gram, as the high bits of its hash, and how often it is there, in the low ones; free if that is
+/// never. Its place in the table stands for other bits of the hash.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot(u64);
+
+impl Slot {
+    /// The most that is counted.
+    const COUNT: u64 = (1 << 24) - 1;
+
+    fn count(self) -> u64 {
+        self.0 & Self::COUNT
+    }
+
+    /// Counts an n-gram, unless the slot is another's.
+    fn take(&mut self, hash: u64) -> bool {
+        let is_its_own = self.0 == 0 || (self.0 ^ hash) & !Self::COUNT == 0;
+        if is_its_own {
+            self.0 = hash & !Self::COUNT | (self.count() + 1).min(Self::COUNT);
+        }
+        is_its_own
+    }
 }
 
 impl Buffers {
@@ -176,27 +208,41 @@ impl Buffers {
             }
         }
         end_run(&mut self.units, &mut run, text.len());
+        self.prefixes.clear();
+        self.prefixes.push(0);
+        let mut prefix = 0_u64;
+        self.prefixes.extend(self.units.iter().map(|unit| {
+            prefix = prefix.wrapping_mul(BASE).wrapping_add(unit.hash);
+            prefix
+        }));
+        self.repeated.clear();
+        let starts = 0..u32::try_from(self.units.len()).expect("a text has fewer characters");
+        self.repeated.extend(starts.map(|start| Occurrence { start, slot: 0 }));
     }
 
-    /// Hashes every n-gram of `n` words, and counts them.
+    /// Finds the n-grams of `n` words that are there more than once, and counts them. For one text, `n` has
+    /// to grow from call to call: what is there more than once begins with a shorter n-gram that is, too.
     fn count(&mut self, n: usize) {
-        self.hashes.clear();
-        self.counts.clear();
+        let Self { units, prefixes, repeated, table, .. } = self;
         let size = 2 * n;
-        // A polynomial that rolls: each step takes one unit in and lets one go.
-        let out = (1..size).fold(1_u64, |power, _| power.wrapping_mul(BASE));
-        let mut rolling = 0_u64;
-        for (at, unit) in self.units.iter().enumerate() {
-            if let Some(gone) = at.checked_sub(size) {
-                rolling = rolling.wrapping_sub(self.units[gone].hash.wrapping_mul(out));
-            }
-            rolling = rolling.wrapping_mul(BASE).wrapping_add(unit.hash);
-            if at + 1 >= size {
-                let hash = mix(rolling);
-                self.hashes.push(hash);
-                *self.counts.entry(hash).or_default() += 1;
-            }
+        while repeated.last().is_some_and(|last| last.start as usize + size > units.len()) {
+            repeated.pop();
         }
+        table.clear();
+        table.resize((2 * repeated.len()).next_power_of_two(), Slot::default());
+        let mask = table.len() - 1;
+        let gone = (0..size).fold(1_u64, |power, _| power.wrapping_mul(BASE));
+        for occurrence in &mut *repeated {
+            let start = occurrence.start as usize;
+            let ahead = prefixes[start].wrapping_mul(gone);
+            let hash = mix(prefixes[start + size].wrapping_sub(ahead));
+            let mut at = hash as usize & mask;
+            while !table[at].take(hash) {
+                at = (at + 1) & mask;
+            }
+            occurrence.slot = at as u32;
+        }
+        repeated.retain(|occurrence| table[occurrence.slot as usize].count() > 1);
     }
 
     fn half_chars(units: &[Unit]) -> u64 {
@@ -207,21 +253,18 @@ impl Buffers {
     /// from 0 to 1. Of equally frequent ones, the one with the most characters counts.
     fn top_share(&mut self, n: usize) -> f64 {
         self.count(n);
-        let most = self.counts.values().copied().max().unwrap_or(0);
-        if most < 2 {
-            return 0.0;
-        }
+        let count = |occurrence: &Occurrence| self.table[occurrence.slot as usize].count();
+        let most = self.repeated.iter().map(count).max().unwrap_or(0);
         let size = 2 * n;
         // As `哈哈哈哈` shows, occurrences may overlap; each character counts once.
         let mut best = 0;
-        let mut covered: HashMap<u64, (u64, usize), FxBuildHasher> = HashMap::default();
-        for (at, hash) in self.hashes.iter().enumerate() {
-            if self.counts[hash] == most {
-                let (chars, end) = covered.entry(*hash).or_default();
-                *chars += Self::half_chars(&self.units[at.max(*end)..at + size]);
-                *end = at + size;
-                best = best.max(*chars);
-            }
+        let mut covered: FxHashMap<u32, (u64, usize)> = FxHashMap::default();
+        for occurrence in self.repeated.iter().filter(|occurrence| count(occurrence) == most) {
+            let start = occurrence.start as usize;
+            let (chars, end) = covered.entry(occurrence.slot).or_default();
+            *chars += Self::half_chars(&self.units[start.max(*end)..start + size]);
+            *end = start + size;
+            best = best.max(*chars);
         }
         best as f64 / Self::half_chars(&self.units).max(1) as f64
     }
@@ -232,11 +275,10 @@ impl Buffers {
         self.count(n);
         let size = 2 * n;
         let (mut chars, mut end) = (0, 0);
-        for (at, hash) in self.hashes.iter().enumerate() {
-            if self.counts[hash] > 1 {
-                chars += Self::half_chars(&self.units[at.max(end)..at + size]);
-                end = at + size;
-            }
+        for occurrence in &self.repeated {
+            let start = occurrence.start as usize;
+            chars += Self::half_chars(&self.units[start.max(end)..start + size]);
+            end = start + size;
         }
         chars as f64 / Self::half_chars(&self.units).max(1) as f64
     }
@@ -324,6 +366,38 @@ mod tests {
         assert_eq!(share(&format!("{sentence}一二三四五{sentence}六七八九十")), 67.0);
         assert_eq!(share(&sentence.repeat(4)), 100.0);
         assert_eq!(share(sentence), 0.0);
+    }
+
+    /// Shares of characters as the definition has them: in the most frequent n-gram, and in all repeated.
+    fn shares_by_definition(text: &[char], n: usize) -> (f64, f64) {
+        let grams: Vec<&[char]> = text.windows(2 * n).collect();
+        let count = |gram: &[char]| grams.iter().filter(|other| **other == gram).count();
+        let covered = |is_counted: &dyn Fn(&[char]) -> bool| {
+            let is_in = |at: usize| {
+                let first = (at + 1).saturating_sub(2 * n);
+                (first..=at).any(|start| grams.get(start).is_some_and(|gram| is_counted(gram)))
+            };
+            (0..text.len()).filter(|at| is_in(*at)).count() as f64 / text.len().max(1) as f64
+        };
+        let most = grams.iter().map(|gram| count(gram)).max().filter(|most| *most > 1);
+        let frequent = grams.iter().filter(|gram| Some(count(gram)) == most);
+        let top = frequent.map(|gram| covered(&|other| other == *gram)).fold(0.0, f64::max);
+        (top, covered(&|gram| count(gram) > 1))
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn shares_are_those_of_the_definition(text in "[一二三]{0,60}") {
+            let chars: Vec<char> = text.chars().collect();
+            let mut buffers = Buffers::default();
+            buffers.take_units(&text);
+            for n in TOP_FROM..DUPLICATE_FROM {
+                assert_eq!(buffers.top_share(n), shares_by_definition(&chars, n).0, "{n}");
+            }
+            for n in DUPLICATE_FROM..11 {
+                assert_eq!(buffers.duplicate_share(n), shares_by_definition(&chars, n).1, "{n}");
+            }
+        }
     }
 
     #[test]
