@@ -16,6 +16,9 @@ pub struct Corpus<'a> {
     pub failures: &'a [Failure],
     /// Names of the stages, in order.
     pub stages: &'a [&'static str],
+    /// Name of the file of documents in the output folder, or of the first of several; none where
+    /// documents are not written.
+    pub documents_file: Option<String>,
     /// Hash of the resolved pipeline, as in the manifest.
     pub pipeline_hash: &'a str,
     /// Keywords of the corpus, best first, once a stage has written them.
@@ -36,6 +39,7 @@ impl<'a> Corpus<'a> {
             counts,
             failures,
             stages: &[],
+            documents_file: None,
             pipeline_hash: "",
             keywords: Vec::new(),
             keyness: Vec::new(),

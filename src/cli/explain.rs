@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::paint::{self, BOLD, CYAN, DIM, GREEN, RED, YELLOW, styled};
-use super::{Failure, PipelineArgs, run};
+use super::{Failure, SettingArgs, run};
 use crate::document::{Document, Edit, Edits, Encoding, Repair};
 use crate::expression::Expression;
 use crate::pipeline::{Pipeline, Worker};
@@ -48,9 +48,8 @@ pub(super) fn explain(args: &ExplainArgs, registry: &Registry) -> Result<(), Fai
     } else {
         (args.pipeline.clone(), vec![args.file.to_string_lossy().into_owned()])
     };
-    let set = args.set.clone();
-    let pipeline =
-        run::load(&PipelineArgs { file, input, set, ..PipelineArgs::default() }, registry)?;
+    let settings = SettingArgs { input, set: args.set.clone(), ..SettingArgs::default() };
+    let pipeline = run::load_with(&file, &settings, registry)?;
     let mut doc = find(&pipeline, args.doc.as_deref())?;
     let mut out = anstream::stdout().lock();
     let size = if doc.is_decoded() { doc.text().len() } else { doc.raw.len() };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, PipelineArgs, run};
+use super::{Failure, SettingArgs, run};
 use crate::registry::Registry;
 
 #[derive(Debug, Args)]
@@ -15,29 +15,15 @@ pub(super) struct MergeArgs {
     /// The pipeline file that they were run with
     #[arg(short, long, default_value = "pipeline.yaml", value_name = "FILE")]
     pipeline: PathBuf,
-    /// Write results to this folder instead of the pipeline's output
-    #[arg(short, long, value_name = "DIR")]
-    output: Option<PathBuf>,
-    /// What the shards were run with; may be repeated
-    #[arg(long, value_name = "PATH=VALUE")]
-    set: Vec<String>,
-    /// The inputs that the shards were run with, if not the pipeline's; may be repeated
-    #[arg(short, long, value_name = "PATH")]
-    input: Vec<String>,
+    #[command(flatten)]
+    settings: SettingArgs,
     /// Print nothing but errors
     #[arg(short, long)]
     quiet: bool,
 }
 
 pub(super) fn merge(args: &MergeArgs, registry: &Registry) -> Result<(), Failure> {
-    let pipeline = PipelineArgs {
-        file: args.pipeline.clone(),
-        input: args.input.clone(),
-        output: args.output.clone(),
-        set: args.set.clone(),
-        ..PipelineArgs::default()
-    };
-    let pipeline = run::load(&pipeline, registry)?;
+    let pipeline = run::load_with(&args.pipeline, &args.settings, registry)?;
     let summary = pipeline.merge(&args.folders)?;
     if !args.quiet {
         run::print(&summary, None)?;

@@ -183,6 +183,13 @@ struct PipelineArgs {
     /// The pipeline file
     #[arg(default_value = "pipeline.yaml", value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    settings: SettingArgs,
+}
+
+/// What to set over a pipeline.
+#[derive(Debug, Clone, Default, Args)]
+struct SettingArgs {
     /// Read this file, folder or pattern instead of the pipeline's input; may be repeated
     #[arg(short, long, value_name = "PATH")]
     input: Vec<String>,
@@ -200,7 +207,7 @@ struct PipelineArgs {
     set: Vec<String>,
 }
 
-impl PipelineArgs {
+impl SettingArgs {
     fn overrides(&self) -> Overrides {
         Overrides {
             in_memory: false,

@@ -7,8 +7,7 @@ use clap::Args;
 
 use super::paint::{self, YELLOW, styled};
 use super::progress::Display;
-use super::{Failure, PipelineArgs, run};
-use crate::config::Memory;
+use super::{Failure, SettingArgs, run};
 use crate::pipeline::{Replay, RunOptions};
 use crate::registry::Registry;
 
@@ -20,21 +19,8 @@ pub(super) struct ReplayArgs {
     /// The pipeline file
     #[arg(short, long, default_value = "pipeline.yaml", value_name = "FILE")]
     pipeline: PathBuf,
-    /// The inputs of the run, if not the pipeline's; may be repeated
-    #[arg(short, long, value_name = "PATH")]
-    input: Vec<String>,
-    /// Write results to this folder instead of `replayed` beside the quarantine
-    #[arg(short, long, value_name = "DIR")]
-    output: Option<PathBuf>,
-    /// Work on so many documents at once; by default one a core
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// Memory for documents in work, such as 256MiB
-    #[arg(long, value_name = "SIZE")]
-    memory: Option<Memory>,
-    /// Set one value of the pipeline, such as stages.keywords.top=30; may be repeated
-    #[arg(long, value_name = "PATH=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    settings: SettingArgs,
     /// Start over, whatever a replay that was broken off has left
     #[arg(long)]
     fresh: bool,
@@ -46,7 +32,7 @@ pub(super) struct ReplayArgs {
 pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> Result<(), Failure> {
     let usage = |error: &dyn std::error::Error| Failure::Usage(crate::pipeline::error_chain(error));
     let replay = Replay::read(&args.quarantine).map_err(|error| usage(&error))?;
-    if args.output.is_none() && !args.quarantine.is_file() {
+    if args.settings.output.is_none() && !args.quarantine.is_file() {
         let message = format!(
             "`{}` lies in no folder of results; say where those of the replay go by `--output`",
             args.quarantine.display()
@@ -56,20 +42,14 @@ pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> Result<(), Failu
     let beside = args.quarantine.parent().unwrap_or(Path::new("")).join("replayed");
     let folder = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let beside_it = folder(&args.quarantine).parent().map(Path::to_owned);
-    if args.output.as_deref().is_some_and(|output| Some(folder(output)) == beside_it) {
+    if args.settings.output.as_deref().is_some_and(|output| Some(folder(output)) == beside_it) {
         let message = "the results of the run lie there, and those of the replay would take their \
                        place; name another folder by `--output`, or none";
         return Err(Failure::Usage(message.to_owned()));
     }
-    let pipeline = PipelineArgs {
-        file: args.pipeline.clone(),
-        input: args.input.clone(),
-        output: Some(args.output.clone().unwrap_or(beside)),
-        threads: args.threads,
-        memory: args.memory,
-        set: args.set.clone(),
-    };
-    let pipeline = run::load(&pipeline, registry)?;
+    let mut settings = args.settings.clone();
+    settings.output.get_or_insert(beside);
+    let pipeline = run::load_with(&args.pipeline, &settings, registry)?;
     let wanted = pipeline.files().iter().filter(|file| replay.wants_some_of(file));
     let (n_files, bytes) = wanted.fold((0, 0), |(n, bytes), file| (n + 1, bytes + file.bytes));
     if n_files == 0 {

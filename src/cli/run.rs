@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::paint::{self, BOLD, DIM, GREEN, RED, YELLOW, styled};
 use super::progress::Display;
-use super::{Failure, PipelineArgs, RunArgs};
+use super::{Failure, PipelineArgs, RunArgs, SettingArgs};
 use crate::config;
 use crate::pipeline::{Pipeline, RunOptions, Summary};
 use crate::registry::Registry;
@@ -54,7 +54,15 @@ pub(super) fn interrupted() -> &'static AtomicBool {
 
 /// Loads the pipeline of the arguments, and says what may have been meant where there is none.
 pub(super) fn load(args: &PipelineArgs, registry: &Registry) -> Result<Pipeline, Failure> {
-    let file = &args.file;
+    load_with(&args.file, &args.settings, registry)
+}
+
+/// Loads the pipeline `file` with other settings.
+pub(super) fn load_with(
+    file: &Path,
+    settings: &SettingArgs,
+    registry: &Registry,
+) -> Result<Pipeline, Failure> {
     if file.is_dir() {
         let message = format!(
             "`{}` is a folder, not a pipeline; to mill it, say `hanmill run --input {}`",
@@ -79,7 +87,7 @@ pub(super) fn load(args: &PipelineArgs, registry: &Registry) -> Result<Pipeline,
                        `hanmill run FILE` takes another, `hanmill pipe STAGE…` needs none";
         return Err(Failure::Usage(message.to_owned()));
     }
-    Ok(config::load(file, registry, &args.overrides())?)
+    Ok(config::load(file, registry, &settings.overrides())?)
 }
 
 pub(super) fn print(summary: &Summary, sample: Option<u64>) -> Result<(), Failure> {

@@ -30,7 +30,7 @@ use crate::config::{OnError, Settings, TokenFormat};
 use crate::corpus::{Corpus, Counts, Failure};
 use crate::document::Place;
 use crate::expression::Expression;
-use crate::sink::Outputs;
+use crate::sink::{self, Outputs};
 use crate::source::InputFile;
 #[cfg(feature = "object-store")]
 use crate::source::Location;
@@ -370,8 +370,10 @@ impl Pipeline {
         let at_output = |source| RunError::Output { folder: self.output.clone(), source };
         let hash = self.hash();
         let names: Vec<&'static str> = self.stages.iter().map(|stage| stage.name).collect();
+        let first_file = sink::document_names(&self.settings.output, 1).pop();
         let mut corpus = Corpus {
             stages: &names,
+            documents_file: first_file.map(|name| name.display().to_string()),
             pipeline_hash: &hash,
             ..Corpus::new(counts, failures, &outputs)
         };

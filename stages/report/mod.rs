@@ -64,7 +64,7 @@ pub struct Report {
     /// the folder `tables`, `markdown` is `report.md`.
     pub formats: Vec<Format>,
     /// How many documents have a page of their own, with their text: those of the most characters. Ten
-    /// times as many are listed, up to 2,000; the rest is counted, and in `documents.jsonl`.
+    /// times as many are listed, up to 2,000; the rest is counted.
     pub max_documents: u32,
     /// How many characters of a document its page shows. It says where a text is cut.
     pub characters: u32,
@@ -208,7 +208,7 @@ impl Report {
         }
         if self.max_documents > MAX_DOCUMENTS {
             let message = format!("{} documents don't find room in one page", self.max_documents);
-            let help = "at most 1000; every document is in documents.jsonl";
+            let help = "at most 1000; every document is in the results, `documents.jsonl` or what `output.format` makes of it";
             wrong("max_documents", message, help);
         }
         if !(1..=100).contains(&self.kwic.context) {

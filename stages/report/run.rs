@@ -22,6 +22,10 @@ pub struct Run {
     pub failures: Vec<Failure>,
     /// Names of the stages, in order.
     pub stages: Vec<String>,
+    /// Name of the file of documents beside the page, or of the first of several. Not stored: a report of
+    /// several runs lies elsewhere.
+    #[serde(skip)]
+    pub documents_file: Option<String>,
     /// Hash of the resolved pipeline; may be empty.
     pub pipeline_hash: String,
     /// Keywords of the corpus, best first.
@@ -150,6 +154,7 @@ impl Run {
             },
             failures: corpus.failures.iter().map(Failure::from).collect(),
             stages: corpus.stages.iter().map(|&stage| stage.to_owned()).collect(),
+            documents_file: corpus.documents_file.clone(),
             pipeline_hash: corpus.pipeline_hash.to_owned(),
             keywords: corpus.keywords.iter().map(Keyword::from).collect(),
             keyness: corpus.keyness.iter().map(Keyness::from).collect(),

@@ -380,9 +380,7 @@ fn the_page_asks_the_network_for_nothing() {
     for attribute in ["src=", "href=", "action=", "srcset=", "poster="] {
         for (at, _) in body.match_indices(&format!(" {attribute}\"")) {
             let value = &body[at + attribute.len() + 2..];
-            let stays = value.starts_with('#')
-                || value.starts_with("data:")
-                || value.starts_with("documents.jsonl\"");
+            let stays = value.starts_with('#') || value.starts_with("data:");
             assert!(stays, "{}", &value[..40]);
         }
     }
@@ -461,6 +459,22 @@ fn writes_its_files() {
     for name in names {
         assert!(folder.path().join(name).is_file(), "{name}");
     }
+}
+
+#[test]
+fn the_page_leads_to_the_file_of_documents() {
+    let docs: Vec<_> = (0..3).map(|seq| document(seq, "春 眠")).collect();
+    let reporter = Reporter::new(Report { max_documents: 1, ..Report::default() });
+    let html = |documents_file: Option<&str>| {
+        let run = Run { documents_file: documents_file.map(str::to_owned), ..Run::default() };
+        let files = reporter.render(fold(&reporter, &docs), vec![run]).unwrap();
+        let page = files.into_iter().find(|(name, _)| *name == "report.html").unwrap();
+        String::from_utf8(page.1).unwrap()
+    };
+    assert!(html(Some("documents.csv.gz")).contains("href=\"documents.csv.gz\""));
+    let split = html(Some("documents-00000.jsonl"));
+    assert!(split.contains("href=\"documents-00000.jsonl\"") && split.contains("behind it"));
+    assert!(!html(None).contains("href=\"documents"));
 }
 
 #[test]
