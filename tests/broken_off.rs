@@ -276,6 +276,24 @@ fn shards_merge_to_the_bytes_of_one_run() {
         assert_eq!(none.status.code(), Some(2));
         assert!(error.contains(told), "{error}");
     }
+    let shards = ["out/shards/1-of-3", "out/shards/2-of-3", "out/shards/3-of-3"];
+    let refused = |args: &[&str], told: &str| {
+        let output = mill.run(args);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(error.contains(told), "{error}");
+    };
+    let merge = [&["merge"], &shards[..]].concat();
+    refused(&[&merge[..], &["--output", shards[0]]].concat(), "holds a shard");
+    refused(&["run", "--output", shards[0]], "holds a shard");
+    // As a copy ends that was broken off.
+    let documents = mill.path("out/shards/2-of-3/documents.jsonl");
+    let lines = fs::read_to_string(&documents).unwrap();
+    let cut = lines[..lines.len() - 1].rfind('\n').unwrap() + 1;
+    fs::write(&documents, &lines[..cut]).unwrap();
+    refused(&merge, "documents.jsonl` is not as the run of the shard has left it");
+    fs::remove_file(&documents).unwrap();
+    refused(&merge, "but missing");
 }
 
 #[test]

@@ -88,6 +88,10 @@ fn put(
         }
         return put(item(items, key)?, None, rest, value);
     }
+    if parent == Some("input") && key.name == "0" {
+        // The only one.
+        return put(node, parent, rest, value);
+    }
     if let Value::Scalar(serde_yaml::Value::String(_)) = &node.value
         && matches!(parent, Some("output" | "input"))
     {

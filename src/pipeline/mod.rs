@@ -290,6 +290,9 @@ impl Pipeline {
 
     fn run_once(&self, options: &RunOptions<'_>) -> Result<Summary, RunError> {
         let started = Instant::now();
+        if options.shard.is_none() {
+            shard::refuse_in_place(&self.output)?;
+        }
         let at_output = |source| RunError::Output { folder: self.output.clone(), source };
         let outputs = Outputs::reopen(&self.output).map_err(at_output)?;
         self.spool(&outputs.spool_folder()).map_err(|source| match source.kind() {

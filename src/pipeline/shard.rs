@@ -3,6 +3,7 @@
 //! The run of a shard leaves the results of its documents, and what the corpus stages know of them in
 //! [`SHARD`] and the files that it names. Merging puts those together as if one run had made them all.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -34,6 +35,8 @@ struct Ran {
     counts: Counts,
     failures: Vec<Failure>,
     stats: Vec<StageStats>,
+    /// Bytes of each file that merging reads.
+    files: BTreeMap<PathBuf, u64>,
     /// Stages, and the files of what they know.
     seen: Vec<(usize, PathBuf)>,
     /// Stages, and the files of what they have seen of the corpus ahead of the run; in the first shard.
@@ -71,8 +74,11 @@ pub(super) fn write(
             seen.push(put_packed(at, "seen", &packed).map_err(at_output)?);
         }
     }
+    let mut files = outputs.finished();
+    files.retain(|name, _| !name.starts_with("cache"));
     let ran = Ran {
         begun: begun.clone(),
+        files,
         counts: so_far.counts.clone(),
         failures: so_far.failures.clone(),
         stats: so_far.seen.stats.clone(),
@@ -94,6 +100,27 @@ pub enum ShardsError {
         /// Why.
         source: FinishError,
     },
+    /// A file of a shard is not as its run has left it.
+    #[error(
+        "`{}` is not as the run of the shard has left it, {bytes} bytes, but {}: copy it anew, or run \
+         the shard again",
+        path.display(),
+        found.map_or("missing".to_owned(), |found| found.to_string())
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The bytes that it had.
+        bytes: u64,
+        /// Those that it has, if it is there.
+        found: Option<u64>,
+    },
+    /// The results would take the place of a shard.
+    #[error(
+        "`{}` holds a shard, whose place the results would take; name another folder by `--output`",
+        .0.display()
+    )]
+    InPlace(PathBuf),
     /// A shard is of something else.
     #[error("`{}` is of a run with {difference}", folder.display())]
     Other {
@@ -117,6 +144,7 @@ impl Pipeline {
     /// If they are not all shards of one run of this pipeline, or results can't be written.
     pub fn merge(&self, folders: &[PathBuf]) -> Result<Summary, RunError> {
         let started = Instant::now();
+        refuse_in_place(&self.output)?;
         let shards = self.read_shards(folders)?;
         let at_output = |source| RunError::Output { folder: self.output.clone(), source };
         let outputs = Outputs::open(&self.output).map_err(at_output)?;
@@ -194,6 +222,15 @@ impl Pipeline {
                 .map_err(|error: String| damaged(error.into()))?;
             shards.push((shard, folder.clone(), ran));
         }
+        for (_, folder, ran) in &shards {
+            for (name, &bytes) in &ran.files {
+                let path = folder.join(name);
+                let found = fs::metadata(&path).ok().map(|found| found.len());
+                if found != Some(bytes) {
+                    return Err(ShardsError::Changed { path, bytes, found });
+                }
+            }
+        }
         let of = shards.first().map_or(0, |(shard, ..)| shard.of);
         let own = self.begun(&RunOptions::default()).unwrap_or_else(|_| Begun::new());
         for (_, folder, ran) in &shards {
@@ -218,6 +255,14 @@ impl Pipeline {
             return Err(ShardsError::Incomplete(format!("shard {twice}/{of} is there twice")));
         }
         Ok(shards.into_iter().map(|(_, folder, ran)| (folder, ran)).collect())
+    }
+}
+
+/// Refuses to put other results into the folder of a shard.
+pub(super) fn refuse_in_place(output: &Path) -> Result<(), ShardsError> {
+    match output.join(SHARD).exists() {
+        true => Err(ShardsError::InPlace(output.to_owned())),
+        false => Ok(()),
     }
 }
 

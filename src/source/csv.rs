@@ -404,7 +404,7 @@ impl Rows {
                     self.stream = Err(None);
                     let source = SourceRef { unit: Unit::Row(1), ..source_ref(&self.shown, 0) };
                     let place = Place { file: self.file, offset: 0 };
-                    Ok(Some(Job::failed(place, source, error)))
+                    Ok(Some(Job::failed(place, source, error.ending_the_file())))
                 }
             };
         };

@@ -205,13 +205,43 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
+/// Bytes of a member of gzip that surely unpack to its first few.
+const PROBE_BYTES: usize = 4 << 10;
+
+/// Tells whether the packed bytes of a member begin with the packed form of `begin`.
+fn unpacks_to(packed: &[u8], begin: &[u8]) -> bool {
+    let mut unpacked = Vec::new();
+    let probe = &packed[..packed.len().min(PROBE_BYTES)];
+    // What is cut off gives an error behind the bytes that matter.
+    let _ = GzDecoder::new(probe).take(begin.len() as u64).read_to_end(&mut unpacked);
+    unpacked == begin
+}
+
+/// Tells whether the member of gzip at the byte `at` of a file unpacks to bytes that begin with `begin`.
+pub(super) fn member_begins_with(file: &InputFile, at: u64, begin: &[u8]) -> io::Result<bool> {
+    let mut packed = Vec::with_capacity(PROBE_BYTES);
+    file.location.open(at)?.take(PROBE_BYTES as u64).read_to_end(&mut packed)?;
+    Ok(unpacks_to(&packed, begin))
+}
+
+/// A member of gzip that was looked for.
+pub(super) struct FoundMember {
+    /// Its first byte in the file.
+    pub(super) start: u64,
+    /// Members that were passed over, as they could not be unpacked.
+    pub(super) n_passed: u64,
+}
+
 /// Finds the first member of gzip at or behind the byte `from` of a file whose unpacked bytes begin
 /// with `begin`.
-pub(super) fn find_member(file: &InputFile, from: u64, begin: &[u8]) -> io::Result<Option<u64>> {
-    /// Bytes of a member that surely unpack to its first few.
-    const PROBE_BYTES: usize = 4 << 10;
+pub(super) fn find_member(
+    file: &InputFile,
+    from: u64,
+    begin: &[u8],
+) -> io::Result<Option<FoundMember>> {
     let mut raw = file.location.open(from)?;
     let (mut buffer, mut start, mut is_at_end) = (Vec::new(), from, false);
+    let mut n_passed = 0;
     loop {
         if !is_at_end {
             let n = raw.by_ref().take(BUFFER_BYTES as u64).read_to_end(&mut buffer)?;
@@ -219,19 +249,28 @@ pub(super) fn find_member(file: &InputFile, from: u64, begin: &[u8]) -> io::Resu
         }
         // Up to where a member that begins there can be looked into.
         let end = if is_at_end { buffer.len() } else { buffer.len() - PROBE_BYTES };
-        let found = memchr::memmem::find_iter(&buffer, b"\x1F\x8B\x08").find(|at| {
-            let mut unpacked = Vec::new();
-            let probe = &buffer[*at..buffer.len().min(at + PROBE_BYTES)];
-            // What is cut off gives an error behind the bytes that matter.
-            let _ = GzDecoder::new(probe).take(begin.len() as u64).read_to_end(&mut unpacked);
-            *at < end && unpacked == begin
-        });
-        if found.is_some() || is_at_end {
-            return Ok(found.map(|at| start + at as u64));
+        let found = memchr::memmem::find_iter(&buffer, b"\x1F\x8B\x08")
+            .take_while(|at| *at < end)
+            .find(|at| {
+                let is_found = unpacks_to(&buffer[*at..], begin);
+                n_passed += u64::from(!is_found && is_head(&buffer[*at..]));
+                is_found
+            });
+        if let Some(at) = found {
+            return Ok(Some(FoundMember { start: start + at as u64, n_passed }));
+        }
+        if is_at_end {
+            return Ok(None);
         }
         buffer.drain(..end);
         start += end as u64;
     }
+}
+
+/// Tells whether bytes that begin like a member of gzip go on like its head (RFC 1952, 2.3.1): the flags,
+/// the time, the level and the system. Of random bytes that do so one in a hundred thousand does that.
+fn is_head(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, _, _, 0..=0x1F, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..])
 }
 
 /// Counts the bytes that are taken out of a reader, without those it has read ahead.

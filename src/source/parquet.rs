@@ -21,10 +21,14 @@ use super::csv::no_column;
 use super::json_lines::Object;
 #[cfg(feature = "object-store")]
 use super::store::{BlockReader, Blocks};
-use super::{Content, Input, InputFile, Job, Location, cannot_read, source_ref, too_large};
+use super::{
+    Content, Input, InputFile, Job, Location, cannot_read, cannot_read_on, source_ref, too_large,
+};
 use crate::document::{Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
 
+/// Rows of the largest part of a row group that are told of one by one if they are lost.
+const MAX_LOST: u64 = 1 << 20;
 /// Bytes of values that a batch is meant to have.
 const BATCH_BYTES: u64 = 1 << 20;
 
@@ -145,7 +149,17 @@ fn is_binary(kind: &DataType) -> bool {
 
 /// The rows of a file as jobs.
 pub(super) struct Rows {
+    opened: Option<(Chunks, ArrowReaderMetadata)>,
+    /// Of the row group that comes next, or is being read.
     reader: Option<ParquetRecordBatchReader>,
+    group: usize,
+    /// The first row behind it.
+    group_end: u64,
+    /// Rows of a batch; one at a time where a batch could not be read, for those ahead of the damage.
+    batch_rows: usize,
+    is_careful: bool,
+    /// The rows up to here are lost.
+    lost_until: u64,
     failed: Option<DocumentError>,
     batch: IntoIter<Result<Document, DocumentError>>,
     shown: Arc<str>,
@@ -162,7 +176,13 @@ impl Rows {
     /// Opens `file` at the row `from`.
     pub(super) fn open(file: &InputFile, at: u32, from: u64, max_bytes: u64) -> Self {
         let mut rows = Self {
+            opened: None,
             reader: None,
+            group: 0,
+            group_end: 0,
+            batch_rows: 1,
+            is_careful: false,
+            lost_until: 0,
             failed: None,
             batch: Vec::new().into_iter(),
             shown: file.shown.clone(),
@@ -201,45 +221,101 @@ impl Rows {
         let groups = metadata.metadata().row_groups();
         let rows_of = |at: usize| u64::try_from(groups[at].num_rows()).unwrap_or(0);
         self.n_rows = (0..groups.len()).map(rows_of).sum();
-        let (mut first, mut group) = (0, 0);
-        while group < groups.len() && first + rows_of(group) <= from {
-            first += rows_of(group);
-            group += 1;
+        self.row = from.min(self.n_rows);
+        while self.group < groups.len() && self.group_end + rows_of(self.group) <= self.row {
+            self.group_end += rows_of(self.group);
+            self.group += 1;
         }
-        self.row = from.clamp(first, self.n_rows.max(first));
+        if self.group < groups.len() {
+            self.group_end += rows_of(self.group);
+        }
         let bytes: u64 =
             groups.iter().map(|group| u64::try_from(group.total_byte_size()).unwrap_or(0)).sum();
         let row_bytes = (bytes / self.n_rows.max(1)).max(1);
-        let batch_size = (BATCH_BYTES / row_bytes).clamp(1, 1024) as usize;
+        self.batch_rows = (BATCH_BYTES / row_bytes).clamp(1, 1024) as usize;
         let n_columns = metadata.metadata().file_metadata().schema_descr().num_columns();
-        let chunks = chunks.for_columns(n_columns);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata.clone())
-            .with_row_groups((group..groups.len()).collect())
-            .with_offset((self.row - first) as usize)
-            .with_batch_size(batch_size);
-        self.reader = Some(guarded(|| builder.build()).map_err(cannot_read)?);
+        self.opened = Some((chunks.for_columns(n_columns), metadata));
         Ok(())
     }
 
+    /// Opens the row group at the row that comes next; its first batch is of `batch_rows`.
+    fn reader(&mut self, batch_rows: usize) -> io::Result<&mut ParquetRecordBatchReader> {
+        if self.reader.is_none() {
+            let (chunks, metadata) = self.opened.clone().ok_or(io::ErrorKind::UnexpectedEof)?;
+            let rows = metadata.metadata().row_group(self.group).num_rows();
+            let first = self.group_end - u64::try_from(rows).unwrap_or(0);
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata)
+                .with_row_groups(vec![self.group])
+                .with_offset((self.row - first) as usize)
+                .with_batch_size(batch_rows);
+            self.reader = Some(guarded(|| builder.build())?);
+        }
+        Ok(self.reader.as_mut().expect("it was opened"))
+    }
+
+    /// Reads the next batch; false at the end of the file.
+    ///
+    /// # Errors
+    /// If the row that comes next can't be read; all rows up to `lost_until` then are lost.
     fn next_batch(&mut self) -> Result<bool, DocumentError> {
-        let Some(reader) = &mut self.reader else { return Ok(false) };
-        let read = guarded(|| {
-            Ok(match reader.next().transpose()? {
-                Some(batch) => Some(documents(&batch, &self.input)?),
-                None => None,
-            })
-        });
-        match read {
-            Ok(Some(batch)) => {
-                self.batch = batch.into_iter();
-                Ok(true)
+        loop {
+            let n_groups =
+                self.opened.as_ref().map_or(0, |opened| opened.1.metadata().num_row_groups());
+            if self.group >= n_groups {
+                return Ok(false);
             }
-            Ok(None) => Ok(false),
-            Err(error) => Err(DocumentError::new(format!(
-                "the file can't be read on from row {}",
-                self.row + 1
-            ))
-            .caused_by(error)),
+            let input = self.input.clone();
+            let batch_rows = if self.is_careful { 1 } else { self.batch_rows };
+            let read = self.reader(batch_rows).and_then(|reader| {
+                guarded(|| {
+                    Ok(match reader.next().transpose()? {
+                        Some(batch) => Some(documents(&batch, &input)?),
+                        None => None,
+                    })
+                })
+            });
+            match read {
+                Ok(Some(batch)) => {
+                    self.batch = batch.into_iter();
+                    return Ok(true);
+                }
+                Ok(None) if self.row >= self.group_end => self.next_group(),
+                Err(_) if !self.is_careful && self.batch_rows > 1 => {
+                    self.reader = None;
+                    self.is_careful = true;
+                }
+                read => {
+                    let error = read.err().unwrap_or(io::ErrorKind::UnexpectedEof.into());
+                    return Err(self.lose_group(error));
+                }
+            }
+        }
+    }
+
+    /// Gives up the rows that are left of the row group.
+    fn lose_group(&mut self, error: io::Error) -> DocumentError {
+        let (group, first, last) = (self.group + 1, self.row + 1, self.group_end);
+        if self.group_end - self.row > MAX_LOST.min(self.file_bytes) {
+            // More than there are, by a footer that lies.
+            self.opened = None;
+            return cannot_read_on(error);
+        }
+        self.lost_until = self.group_end;
+        self.next_group();
+        DocumentError::new(format!(
+            "row group {group} can't be read on; rows {first} to {last} are lost, each with an entry \
+             of its own"
+        ))
+        .caused_by(error)
+    }
+
+    fn next_group(&mut self) {
+        self.reader = None;
+        self.is_careful = false;
+        self.group += 1;
+        let Some((_, metadata)) = &self.opened else { return };
+        if let Some(group) = metadata.metadata().row_groups().get(self.group) {
+            self.group_end += u64::try_from(group.num_rows()).unwrap_or(0);
         }
     }
 
@@ -265,18 +341,16 @@ impl Iterator for Rows {
             return Some(Job { input_bytes: self.file_bytes, ..job });
         }
         let doc = loop {
+            if self.row < self.lost_until {
+                break Err(DocumentError::new("its row group can't be read on"));
+            }
             if let Some(doc) = self.batch.next() {
                 break doc;
             }
             match self.next_batch() {
                 Ok(true) => {}
                 Ok(false) => return None,
-                Err(error) => {
-                    self.reader = None;
-                    let (place, source) = self.source();
-                    let input_bytes = self.file_bytes - self.bytes_of(self.row);
-                    return Some(Job { input_bytes, ..Job::failed(place, source, error) });
-                }
+                Err(error) => break Err(error),
             }
         };
         let (place, source) = self.source();
@@ -462,5 +536,30 @@ pub(super) mod tests {
         let mut bytes = of_texts(&["一", "二"], 1);
         bytes.truncate(bytes.len() - 3);
         assert_eq!(read(bytes).len(), 1);
+    }
+
+    #[test]
+    fn a_damaged_row_group_costs_its_rows() {
+        let texts: Vec<String> = (0..500).map(|n| format!("第{n}行，与别的不同。")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut bytes = of_texts(&texts, 100);
+        let metadata =
+            ArrowReaderMetadata::load(&bytes::Bytes::from(bytes.clone()), Default::default());
+        let metadata = metadata.unwrap();
+        let (start, length) = metadata.metadata().row_group(2).column(1).byte_range();
+        // The head of the page, whatever is in it.
+        bytes[start as usize..(start + length.min(40)) as usize].fill(0xFF);
+        let docs = read(bytes);
+        assert_eq!(docs.len(), 500);
+        for (n, doc) in docs.iter().enumerate() {
+            match doc {
+                Ok(doc) => assert_eq!((&*doc.id, doc.text()), (&*format!("d{n}"), texts[n])),
+                Err(error) => {
+                    assert!((200..300).contains(&n), "{n}: {error}");
+                    assert!(error.contains("row group"), "{error}");
+                }
+            }
+        }
+        assert!(docs[200].is_err() && docs[299].is_err());
     }
 }

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::packing::{Progress, Stream, UnpackError, find_member};
+use super::packing::{Progress, Stream, UnpackError, find_member, member_begins_with};
 use super::{Content, InputFile, Job, cannot_read, cannot_read_on, source_ref, too_large};
 use crate::document::{Alignment, Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
@@ -16,6 +16,18 @@ use crate::stage::DocumentError;
 const HEAD_BYTES: usize = 256 << 10;
 /// Fields of the longest head of HTTP.
 const MAX_FIELDS: usize = 256;
+
+/// How the first line of a record begins.
+const BEGIN: &[u8] = b"WARC/";
+
+/// How much of the body of a record there is.
+enum Body {
+    Whole,
+    /// The file ends within it.
+    EndsEarly,
+    /// The next record begins within it, or the file is known to end there.
+    TooLong,
+}
 
 /// The records of a file that hold a document, as jobs.
 pub(super) struct Records {
@@ -36,6 +48,10 @@ pub(super) struct Records {
     next_line: Option<Vec<u8>>,
     /// What went wrong in reading it.
     failed_ahead: Option<io::Error>,
+    /// Records that are lost, and still to be told of.
+    n_lost: u64,
+    /// Where reading begins, if the first member of gzip is damaged.
+    first_sound: Option<u64>,
 }
 
 /// What the head of a record says.
@@ -51,8 +67,18 @@ struct Head {
 
 impl Records {
     pub(super) fn open(file: &InputFile, at: u32, max_bytes: u64) -> Self {
+        let mut stream = Stream::open(file, 0).map_err(Some);
+        let mut first_sound = None;
+        // By its name packed, but not by its first bytes.
+        if stream.as_ref().is_ok_and(|stream| stream.packed_bytes().is_none())
+            && file.shown.ends_with(".gz")
+            && let Ok(Some(found)) = find_member(file, 0, BEGIN)
+        {
+            stream = Stream::open_member(file, found.start).map_err(Some);
+            first_sound = Some(found.start);
+        }
         Self {
-            stream: Stream::open(file, 0).map_err(Some),
+            stream,
             opened: file.clone(),
             progress: Progress::default(),
             shown: file.shown.clone(),
@@ -64,6 +90,8 @@ impl Records {
             member: None,
             next_line: None,
             failed_ahead: None,
+            n_lost: 0,
+            first_sound,
         }
     }
 
@@ -82,10 +110,55 @@ impl Records {
         Ok(line)
     }
 
-    fn skip(&mut self, n: u64) -> io::Result<u64> {
-        let skipped = io::copy(&mut self.stream()?.take(n), &mut io::sink())?;
-        self.offset += skipped;
-        Ok(skipped)
+    /// Reads the body of a record, `byte_len` bytes by its head, into `body` if it is wanted.
+    ///
+    /// It is not whole where the file ends, or where a member of gzip begins a record: then the length is
+    /// wrong, as no record goes on behind the member that another begins in.
+    fn body(&mut self, byte_len: u64, mut body: Option<&mut Vec<u8>>) -> io::Result<Body> {
+        let is_packed = self.stream()?.packed_bytes().is_some();
+        if !is_packed && self.offset.saturating_add(byte_len) > self.opened.bytes {
+            return Ok(Body::TooLong);
+        }
+        let mut member = self.member_begun();
+        let mut left = byte_len;
+        while left > 0 {
+            if self.stream()?.fill_buf()?.is_empty() {
+                return Ok(Body::EndsEarly);
+            }
+            let begun = self.member_begun();
+            if let Some(start) = begun.filter(|_| begun != member)
+                && member_begins_with(&self.opened, start, BEGIN)?
+            {
+                return Ok(Body::TooLong);
+            }
+            member = begun;
+            let stream = self.stream()?;
+            let bytes = stream.fill_buf()?;
+            let n = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            if let Some(body) = &mut body {
+                body.extend_from_slice(&bytes[..n]);
+            }
+            stream.consume(n);
+            self.offset += n as u64;
+            left -= n as u64;
+        }
+        Ok(Body::Whole)
+    }
+
+    /// Tells of a record whose body is not whole, and looks for the next one.
+    fn broken(&mut self, body: &Body, start: u64, byte_len: u64) -> io::Result<Job> {
+        if matches!(body, Body::EndsEarly) {
+            return Ok(self.truncated(start));
+        }
+        self.resync()?;
+        if self.next_line.is_none() {
+            return Ok(self.truncated(start));
+        }
+        let error = DocumentError::new(format!(
+            "the record at byte {start} is {byte_len} bytes long by its head, which is more than there are \
+             ahead of the next one"
+        ));
+        Ok(self.job(start, Err(error)))
     }
 
     /// Reads on to the next line that begins a record.
@@ -196,25 +269,23 @@ impl Records {
             let byte_len = head.byte_len.unwrap_or(0);
             let is_page = head.kind == "response" && is_http(&head.content_type);
             if !is_page && head.kind != "conversion" {
-                if self.skip(byte_len)? < byte_len {
-                    return Ok(Some(self.truncated(start)));
+                match self.body(byte_len, None)? {
+                    Body::Whole => continue,
+                    body => return self.broken(&body, start, byte_len).map(Some),
                 }
-                continue;
             }
             let body_start = self.offset;
             if byte_len > self.max_bytes {
-                let is_whole = self.skip(byte_len)? == byte_len;
                 let error = too_large(Some(byte_len), self.max_bytes);
-                if !is_whole {
-                    return Ok(Some(self.truncated(start)));
-                }
-                return Ok(Some(self.job(start, Err(error))));
+                return match self.body(byte_len, None)? {
+                    Body::Whole => Ok(Some(self.job(start, Err(error)))),
+                    body => self.broken(&body, start, byte_len).map(Some),
+                };
             }
             let mut body = Vec::new();
-            let n = self.stream()?.take(byte_len).read_to_end(&mut body)? as u64;
-            self.offset += n;
-            if n < byte_len {
-                return Ok(Some(self.truncated(start)));
+            match self.body(byte_len, Some(&mut body))? {
+                Body::Whole => {}
+                body => return self.broken(&body, start, byte_len).map(Some),
             }
             let page = if is_page {
                 match Page::of(&body) {
@@ -240,12 +311,13 @@ impl Records {
     /// record, if there is one; returns the bytes of the file that are passed over.
     fn go_on(&mut self) -> Option<Range<u64>> {
         let damaged = self.member_begun()?;
-        let next = find_member(&self.opened, damaged + 1, b"WARC/").ok()??;
-        self.stream = Ok(Stream::open_member(&self.opened, next).ok()?);
+        let next = find_member(&self.opened, damaged + 1, BEGIN).ok()??;
+        self.stream = Ok(Stream::open_member(&self.opened, next.start).ok()?);
+        self.n_lost = next.n_passed;
         self.next_line = None;
         // What was lost counts as a byte, so that no two records have the same place.
         self.offset += 1;
-        Some(damaged..next)
+        Some(damaged..next.start)
     }
 
     fn truncated(&mut self, start: u64) -> Job {
@@ -253,7 +325,7 @@ impl Records {
             "the file ends within the record at byte {start}: it was cut off, or the length of the \
              record is wrong"
         ));
-        self.job(start, Err(error))
+        self.job(start, Err(error.ending_the_file()))
     }
 
     /// Reads the head of a record behind its first line; what is wrong with it is no error of the file.
@@ -301,7 +373,7 @@ impl Records {
 }
 
 fn is_version(line: &[u8]) -> bool {
-    line.starts_with(b"WARC/") && line.trim_ascii_end().len() < 20
+    line.starts_with(BEGIN) && line.trim_ascii_end().len() < 20
 }
 
 /// Tells whether an error is of what a file holds. What can't be reached now can't be reached further on
@@ -314,11 +386,30 @@ fn is_http(content_type: &str) -> bool {
     content_type.is_empty() || content_type.starts_with("application/http")
 }
 
+fn unpackable(lost: Range<u64>) -> DocumentError {
+    DocumentError::new(format!(
+        "bytes {} to {} of the file can't be unpacked, where a record is; reading goes on behind them",
+        lost.start, lost.end
+    ))
+}
+
 impl Iterator for Records {
     type Item = Job;
 
     fn next(&mut self) -> Option<Job> {
         let start = self.offset;
+        if let Some(next) = self.first_sound.take() {
+            self.record += 1;
+            self.offset += 1;
+            return Some(self.job(start, Err(unpackable(0..next))));
+        }
+        if self.n_lost > 0 {
+            self.n_lost -= 1;
+            self.record += 1;
+            self.offset += 1;
+            let error = DocumentError::new("it can't be unpacked, as the record ahead of it");
+            return Some(self.job(start, Err(error)));
+        }
         let read = match &mut self.stream {
             Ok(_) => self.failed_ahead.take().map_or_else(|| self.next_job(), Err),
             Err(error) => match error.take() {
@@ -336,12 +427,7 @@ impl Iterator for Records {
             let lost = if is_damaged { self.go_on() } else { None };
             let is_over = lost.is_none();
             let error = match lost {
-                Some(lost) => DocumentError::new(format!(
-                    "bytes {} to {} of the file can't be unpacked, where a record is, or more than one; \
-                     reading goes on behind them",
-                    lost.start, lost.end
-                ))
-                .caused_by(error),
+                Some(lost) => unpackable(lost).caused_by(error),
                 None => cannot_read_on(error),
             };
             let job = self.job(offset, Err(error));
@@ -544,7 +630,8 @@ fn cannot_unpack(encoding: &str, error: io::Error) -> DocumentError {
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::packing::tests::pack;
-    use super::super::{Input, Packing, read_all};
+    use super::super::{Input, InputFile, Packing, read_all};
+    use super::Records;
 
     fn record(kind: &str, content_type: &str, n: usize, body: &[u8]) -> Vec<u8> {
         let head = format!(
@@ -688,6 +775,72 @@ pub(super) mod tests {
         let cut = &bytes[..bytes.len() - 20];
         let docs = read_all("a.warc.wet.gz", cut.to_vec(), &Input::default(), 1 << 20);
         assert!(docs.last().unwrap().is_err());
+    }
+
+    /// Numbers and ids of the records that are read, and the numbers of those that are not.
+    fn numbers(name: &str, bytes: &[u8]) -> (Vec<u64>, Vec<String>, Vec<u64>) {
+        let file = InputFile::of_bytes(name, bytes.to_vec(), &Input::default());
+        let (mut read, mut ids, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+        for job in Records::open(&file, 0, 1 << 20) {
+            let number = job.source.unit.number().unwrap();
+            match job.load() {
+                Ok(doc) => {
+                    read.push(number);
+                    ids.push(doc.id);
+                }
+                Err(_) => lost.push(number),
+            }
+        }
+        (read, ids, lost)
+    }
+
+    #[test]
+    fn a_length_that_is_wrong_costs_its_record() {
+        let text = |n: usize| format!("第{n}页的文字。").repeat(20);
+        let mut records: Vec<Vec<u8>> =
+            (0..10).map(|n| record("conversion", "text/plain", n, text(n).as_bytes())).collect();
+        let longer = |more: usize| {
+            let length = format!("Content-Length: {}", text(4).len());
+            let longer = format!("Content-Length: {}", text(4).len() + more);
+            String::from_utf8(record("conversion", "text/plain", 4, text(4).as_bytes()))
+                .unwrap()
+                .replace(&length, &longer)
+                .into_bytes()
+        };
+        // Packed: by the next record, or more than one, or the rest.
+        for more in [records[5].len(), records[5].len() + 40, 3 * records[5].len(), 1 << 40] {
+            records[4] = longer(more);
+            let members: Vec<u8> =
+                records.iter().flat_map(|record| pack(Packing::Gzip, record)).collect();
+            let (read, _, lost) = numbers("a.warc.gz", &members);
+            assert_eq!((read, lost), (vec![1, 2, 3, 4, 6, 7, 8, 9, 10], vec![5]), "{more}");
+        }
+        // Not packed, only what is longer than the file can be told.
+        let (read, _, lost) = numbers("a.warc", &records.concat());
+        assert_eq!((read, lost), (vec![1, 2, 3, 4, 6, 7, 8, 9, 10], vec![5]));
+        // A member may end anywhere where records are not packed one by one.
+        records[4] = record("conversion", "text/plain", 4, text(4).as_bytes());
+        let members: Vec<u8> =
+            records.concat().chunks(100).flat_map(|part| pack(Packing::Gzip, part)).collect();
+        assert_eq!(numbers("a.warc.gz", &members).0, (1..=10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn records_that_are_lost_side_by_side_are_counted() {
+        let mut members: Vec<Vec<u8>> = (0..12)
+            .map(|n| pack(Packing::Gzip, &record("conversion", "text/plain", n, "字".as_bytes())))
+            .collect();
+        for n in [3, 4, 5] {
+            members[n].truncate(14);
+        }
+        let (read, ids, lost) = numbers("a.warc.gz", &members.concat());
+        assert_eq!(lost, [4, 5, 6]);
+        assert_eq!(read, [1, 2, 3, 7, 8, 9, 10, 11, 12]);
+        assert_eq!(ids[3], "urn:uuid:6");
+        // A first one that does not look packed.
+        members[0][2] = 7;
+        let (read, _, lost) = numbers("a.warc.gz", &members.concat());
+        assert_eq!((read.len(), lost), (8, vec![1, 4, 5, 6]));
     }
 
     #[test]
