@@ -22,7 +22,11 @@ def pipeline(folder):
 
 
 #: What a report says of the files that documents were read from, which those who hand them over don't have.
-OF_FILES = re.compile(r'nonce[=-]"?\w+|[\d.]+ kB|"b":\d+|"bytes": \d+')
+OF_FILES = re.compile(
+    r'nonce[=-]"?\w+|[\d.]+ kB|"b":\d+|"bytes": \d+'
+    # A file of documents lies beside the page only if the command line has written it.
+    r'| <span[^>]*>Every one is in.*?</a>(?:<span[^>]*>[^<]*</span>)+'
+)
 
 
 def results(out):
