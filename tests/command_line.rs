@@ -107,6 +107,38 @@ fn a_value_of_the_pipeline_can_be_set() {
 }
 
 #[test]
+fn a_setting_of_the_input_is_of_those_that_the_command_line_names() {
+    let folder = corpus();
+    for name in ["a.csv", "b.csv"] {
+        std::fs::write(folder.path().join(name), "id,content\n7,漢字\n").unwrap();
+    }
+    let run = |args: &[&str]| hanmill(folder.path()).arg("run").args(args).assert();
+    let documents = || read(folder.path(), "out/documents.jsonl").lines().count();
+    for setting in ["input.text=content", "input.0.text=content"] {
+        run(&["-i", "a.csv", "--set", setting]).code(0);
+        assert_eq!(documents(), 1, "{setting}");
+    }
+    run(&["-i", "a.csv", "-i", "b.csv", "--set", "input.text=content"]).code(0);
+    assert_eq!(documents(), 2);
+    // What could not be read for want of it is all of the file.
+    run(&["-i", "a.csv"]).code(1).stdout(contains("quarantined  1"));
+    let replay = ["replay", "out/quarantine.jsonl", "-i", "a.csv", "--set", "input.text=content"];
+    hanmill(folder.path()).args(replay).assert().code(0).stdout(contains("kept         1"));
+    hanmill(folder.path())
+        .args(["replay", "/dev/stdin"])
+        .write_stdin(read(folder.path(), "out/quarantine.jsonl"))
+        .assert()
+        .code(2)
+        .stderr(contains("--output"));
+    hanmill(folder.path())
+        .args(["run", "--set", "input=-"])
+        .write_stdin("漢字")
+        .assert()
+        .code(0)
+        .stdout(contains("read 1 document"));
+}
+
+#[test]
 fn tokens_lead_back_to_the_bytes_of_the_file() {
     let folder = corpus();
     hanmill(folder.path()).args(["run", "--set", "output.tokens=origins"]).assert().code(0);
