@@ -346,6 +346,17 @@ impl<'de> serde::Deserialize<'de> for Row {
     }
 }
 
+/// Tells whether a column holds bytes, rather than text.
+pub fn is_binary(kind: &DataType) -> bool {
+    matches!(
+        kind,
+        DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_)
+    )
+}
+
 /// Returns the bytes of each row of `batch`, which depend on what it holds alone.
 ///
 /// Strings count with their bytes, numbers with their width, lists with what they hold.

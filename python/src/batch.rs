@@ -9,7 +9,7 @@ use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use hanmill::arrow::Columns;
+use hanmill::arrow::{Columns, is_binary};
 use hanmill::config::Output;
 use hanmill::document::{Document, Fields, Place, SourceRef};
 use hanmill::pipeline::Milled;
@@ -155,16 +155,6 @@ fn plain(column: &ArrayRef) -> Result<ArrayRef, String> {
         }
         _ => Ok(column.clone()),
     }
-}
-
-fn is_binary(kind: &DataType) -> bool {
-    matches!(
-        kind,
-        DataType::Binary
-            | DataType::LargeBinary
-            | DataType::BinaryView
-            | DataType::FixedSizeBinary(_)
-    )
 }
 
 fn read_places(batch: &RecordBatch, name: &str) -> Result<Vec<Place>, String> {

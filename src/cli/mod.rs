@@ -193,7 +193,7 @@ struct SettingArgs {
     /// Read this file, folder or pattern instead of the pipeline's input; may be repeated
     #[arg(short, long, value_name = "PATH")]
     input: Vec<String>,
-    /// Write results to this folder instead of the pipeline's output
+    /// Write results to this folder instead of the usual one
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Work on so many documents at once; by default one a core

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Seek, Write};
+use std::io::{self, BufWriter, ErrorKind, Seek, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -308,10 +308,22 @@ impl Drop for Outputs {
 
 /// Locks the folder of unfinished results, which is made if need be.
 fn lock(staging: &Path) -> io::Result<File> {
+    /// More often no run ends just then.
+    const ATTEMPTS: usize = 100;
+    let path = staging.join(LOCK);
+    let mut attempts = 0..ATTEMPTS;
     loop {
-        fs::create_dir_all(staging)?;
-        let path = staging.join(LOCK);
-        let lock = File::create(&path)?;
+        let lock = match fs::create_dir_all(staging).and_then(|()| File::create(&path)) {
+            Ok(lock) => lock,
+            // A run that ends removes the folder, at any moment of the two steps.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists)
+                    && attempts.next().is_some() =>
+            {
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         match lock.try_lock() {
             Ok(()) if is_at(&lock, &path) => return Ok(lock),
             // A run that has just ended has removed it.

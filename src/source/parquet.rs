@@ -24,6 +24,7 @@ use super::store::{BlockReader, Blocks};
 use super::{
     Content, Input, InputFile, Job, Location, cannot_read, cannot_read_on, source_ref, too_large,
 };
+use crate::arrow::is_binary;
 use crate::document::{Document, Place, SourceRef, Unit};
 use crate::stage::DocumentError;
 
@@ -137,16 +138,6 @@ pub(super) fn holds_text(file: &InputFile) -> bool {
     })
 }
 
-fn is_binary(kind: &DataType) -> bool {
-    matches!(
-        kind,
-        DataType::Binary
-            | DataType::LargeBinary
-            | DataType::BinaryView
-            | DataType::FixedSizeBinary(_)
-    )
-}
-
 /// The rows of a file as jobs.
 pub(super) struct Rows {
     opened: Option<(Chunks, ArrowReaderMetadata)>,
@@ -220,17 +211,20 @@ impl Rows {
         }
         let groups = metadata.metadata().row_groups();
         let rows_of = |at: usize| u64::try_from(groups[at].num_rows()).unwrap_or(0);
-        self.n_rows = (0..groups.len()).map(rows_of).sum();
+        // A footer may lie: no sum of its numbers is sure to fit.
+        self.n_rows = (0..groups.len()).map(rows_of).fold(0, u64::saturating_add);
         self.row = from.min(self.n_rows);
-        while self.group < groups.len() && self.group_end + rows_of(self.group) <= self.row {
-            self.group_end += rows_of(self.group);
+        while self.group < groups.len()
+            && self.group_end.saturating_add(rows_of(self.group)) <= self.row
+        {
+            self.group_end = self.group_end.saturating_add(rows_of(self.group));
             self.group += 1;
         }
         if self.group < groups.len() {
-            self.group_end += rows_of(self.group);
+            self.group_end = self.group_end.saturating_add(rows_of(self.group));
         }
-        let bytes: u64 =
-            groups.iter().map(|group| u64::try_from(group.total_byte_size()).unwrap_or(0)).sum();
+        let group_bytes = |at: usize| u64::try_from(groups[at].total_byte_size()).unwrap_or(0);
+        let bytes = (0..groups.len()).map(group_bytes).fold(0, u64::saturating_add);
         let row_bytes = (bytes / self.n_rows.max(1)).max(1);
         self.batch_rows = (BATCH_BYTES / row_bytes).clamp(1, 1024) as usize;
         let n_columns = metadata.metadata().file_metadata().schema_descr().num_columns();
@@ -243,10 +237,10 @@ impl Rows {
         if self.reader.is_none() {
             let (chunks, metadata) = self.opened.clone().ok_or(io::ErrorKind::UnexpectedEof)?;
             let rows = metadata.metadata().row_group(self.group).num_rows();
-            let first = self.group_end - u64::try_from(rows).unwrap_or(0);
+            let first = self.group_end.saturating_sub(u64::try_from(rows).unwrap_or(0));
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata)
                 .with_row_groups(vec![self.group])
-                .with_offset((self.row - first) as usize)
+                .with_offset(self.row.saturating_sub(first) as usize)
                 .with_batch_size(batch_rows);
             self.reader = Some(guarded(|| builder.build())?);
         }
@@ -295,7 +289,7 @@ impl Rows {
     /// Gives up the rows that are left of the row group.
     fn lose_group(&mut self, error: io::Error) -> DocumentError {
         let (group, first, last) = (self.group + 1, self.row + 1, self.group_end);
-        if self.group_end - self.row > MAX_LOST.min(self.file_bytes) {
+        if self.group_end.saturating_sub(self.row) > MAX_LOST.min(self.file_bytes) {
             // More than there are, by a footer that lies.
             self.opened = None;
             return cannot_read_on(error);
@@ -315,7 +309,8 @@ impl Rows {
         self.group += 1;
         let Some((_, metadata)) = &self.opened else { return };
         if let Some(group) = metadata.metadata().row_groups().get(self.group) {
-            self.group_end += u64::try_from(group.num_rows()).unwrap_or(0);
+            let rows = u64::try_from(group.num_rows()).unwrap_or(0);
+            self.group_end = self.group_end.saturating_add(rows);
         }
     }
 

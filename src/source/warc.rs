@@ -70,7 +70,9 @@ impl Records {
         let mut stream = Stream::open(file, 0).map_err(Some);
         let mut first_sound = None;
         // By its name packed, but not by its first bytes.
-        if stream.as_ref().is_ok_and(|stream| stream.packed_bytes().is_none())
+        if let Ok(plain) = &mut stream
+            && plain.packed_bytes().is_none()
+            && plain.fill_buf().is_ok_and(|bytes| !bytes.starts_with(BEGIN))
             && file.shown.ends_with(".gz")
             && let Ok(Some(found)) = find_member(file, 0, BEGIN)
         {
